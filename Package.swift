@@ -1,0 +1,69 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Settings of every Swift target. Warnings are errors: the tree is kept free of them.
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("ExistentialAny"),
+  // An async function without isolation runs where its caller runs, so that a stage on a thread
+  // of its own sends to a channel without a hop to the cooperative pool.
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+  .treatAllWarnings(as: .error),
+]
+
+let package = Package(
+  name: "eyrie",
+  platforms: [.macOS(.v15)],
+  products: [
+    .executable(name: "eyrie", targets: ["eyrie"]),
+    .library(name: "EyriePipeline", targets: ["EyriePipeline"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")
+  ],
+  targets: [
+    // C libraries of the system, found through pkg-config.
+    .systemLibrary(
+      name: "CFFmpeg", pkgConfig: "libavformat libavcodec libswscale libavutil",
+      providers: [
+        .apt(["libavformat-dev", "libavcodec-dev", "libswscale-dev", "libavutil-dev"]), .brew(["ffmpeg"]),
+      ]),
+    .systemLibrary(name: "COpenVINO", pkgConfig: "openvino", providers: [.brew(["openvino"])]),
+    .systemLibrary(
+      name: "CZeroMQ", pkgConfig: "libzmq", providers: [.apt(["libzmq3-dev"]), .brew(["zeromq"])]),
+
+    // Five leaves that do not know one another.
+    .target(name: "EyrieGraph", swiftSettings: strict),
+    .target(name: "EyrieMedia", dependencies: ["CFFmpeg"], swiftSettings: strict),
+    .target(name: "EyrieInference", dependencies: ["COpenVINO"], swiftSettings: strict),
+    .target(name: "EyrieVision", swiftSettings: strict),
+    .target(name: "EyrieEvents", dependencies: ["CZeroMQ"], swiftSettings: strict),
+
+    // What composes them, and the command line.
+    .target(
+      name: "EyriePipeline",
+      dependencies: ["EyrieGraph", "EyrieMedia", "EyrieInference", "EyrieVision", "EyrieEvents"],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "eyrie",
+      dependencies: [
+        "EyriePipeline", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: strict),
+
+    .target(
+      name: "EyrieTestSupport", dependencies: ["EyriePipeline"], path: "Tests/EyrieTestSupport",
+      swiftSettings: strict),
+    .testTarget(name: "EyrieGraphTests", dependencies: ["EyrieGraph"], swiftSettings: strict),
+    .testTarget(name: "EyrieMediaTests", dependencies: ["EyrieMedia"], swiftSettings: strict),
+    .testTarget(name: "EyrieInferenceTests", dependencies: ["EyrieInference"], swiftSettings: strict),
+    .testTarget(name: "EyrieVisionTests", dependencies: ["EyrieVision"], swiftSettings: strict),
+    .testTarget(name: "EyrieEventsTests", dependencies: ["EyrieEvents"], swiftSettings: strict),
+    .testTarget(
+      name: "EyriePipelineTests",
+      dependencies: ["EyriePipeline", "EyrieTestSupport"],
+      swiftSettings: strict),
+  ]
+)
