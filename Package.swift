@@ -21,7 +21,8 @@ let package = Package(
     .library(name: "EyriePipeline", targets: ["EyriePipeline"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")
+    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+    .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
   ],
   targets: [
     // C libraries of the system, found through pkg-config.
@@ -37,7 +38,9 @@ let package = Package(
     // Five leaves that do not know one another.
     .target(name: "EyrieGraph", swiftSettings: strict),
     .target(name: "EyrieMedia", dependencies: ["CFFmpeg"], swiftSettings: strict),
-    .target(name: "EyrieInference", dependencies: ["COpenVINO"], swiftSettings: strict),
+    .target(
+      name: "EyrieInference", dependencies: ["COpenVINO", .product(name: "Yams", package: "Yams")],
+      swiftSettings: strict),
     .target(name: "EyrieVision", swiftSettings: strict),
     .target(name: "EyrieEvents", dependencies: ["CZeroMQ"], swiftSettings: strict),
 
