@@ -13,6 +13,14 @@ let strict: [SwiftSetting] = [
   .treatAllWarnings(as: .error),
 ]
 
+/// On Linux libzmq lies on the default paths, and its pkg-config file names flags (of Kerberos) that SwiftPM
+/// warns about at each build.
+#if os(Linux)
+  let zeroMQPkgConfig: String? = nil
+#else
+  let zeroMQPkgConfig: String? = "libzmq"
+#endif
+
 let package = Package(
   name: "eyrie",
   platforms: [.macOS(.v15)],
@@ -33,7 +41,7 @@ let package = Package(
       ]),
     .systemLibrary(name: "COpenVINO", pkgConfig: "openvino", providers: [.brew(["openvino"])]),
     .systemLibrary(
-      name: "CZeroMQ", pkgConfig: "libzmq", providers: [.apt(["libzmq3-dev"]), .brew(["zeromq"])]),
+      name: "CZeroMQ", pkgConfig: zeroMQPkgConfig, providers: [.apt(["libzmq3-dev"]), .brew(["zeromq"])]),
 
     // Five leaves that do not know one another.
     .target(name: "EyrieGraph", swiftSettings: strict),

@@ -1,0 +1,138 @@
+/// The queue of one edge, as a pure state machine: no locks, no concurrency, tested by hand.
+///
+/// An `Inbox` guards its lanes with a lock and acts on what they answer outside of it.
+///
+/// Invariant: `offered == delivered + dropped + queued.count + waiting.count`.
+struct Lane<Element: Sendable, Waiter: Sendable>: Sendable {
+  /// What the caller has to do after offering an item.
+  enum Offer {
+    case stored
+    case storedDropping(Element)
+    case refused(Element)
+    case mustWait(Element)
+    case closed(Element)
+  }
+
+  let capacity: Int
+  let policy: OverflowPolicy
+  private(set) var offered = 0
+  private(set) var delivered = 0
+  private(set) var dropped = 0
+  private(set) var highWaterMark = 0
+  private(set) var isClosed = false
+  private var queued: Ring<Element>
+  private var waiting: [(element: Element, waiter: Waiter)] = []
+
+  /// - Parameter capacity: the number of items that wait here at most; values under 1 count as 1.
+  init(capacity: Int, policy: OverflowPolicy) {
+    self.capacity = max(1, capacity)
+    self.policy = policy
+    queued = Ring(capacity: self.capacity)
+  }
+
+  /// The items held now: queued ones and those of senders that wait.
+  var inFlight: Int { queued.count + waiting.count }
+  var depth: Int { queued.count }
+  /// Nothing is here, and nothing will come.
+  var isFinished: Bool { isClosed && inFlight == 0 }
+
+  mutating func offer(_ element: Element) -> Offer {
+    if isClosed {
+      offered += 1
+      dropped += 1
+      return .closed(element)
+    }
+    guard queued.isFull else {
+      offered += 1
+      store(element)
+      return .stored
+    }
+    switch policy {
+    case .suspend:
+      // Counted when it is parked: the sender calls `park` under the same lock.
+      return .mustWait(element)
+    case .dropOldest:
+      offered += 1
+      dropped += 1
+      let oldest = queued.popFirst()
+      store(element)
+      return oldest.map(Offer.storedDropping) ?? .stored
+    case .dropNewest:
+      offered += 1
+      dropped += 1
+      return .refused(element)
+    }
+  }
+
+  /// Counts an item that goes to a receiver that was already waiting, past the queue.
+  mutating func recordHandOver() {
+    offered += 1
+    delivered += 1
+    highWaterMark = max(highWaterMark, 1)
+  }
+
+  /// Keeps an item whose sender waits for room.
+  mutating func park(_ element: Element, waiter: Waiter) {
+    offered += 1
+    waiting.append((element, waiter))
+  }
+
+  /// Takes the oldest item, and names the sender that now got its place in the queue, if one waited.
+  mutating func take() -> (element: Element, admitted: Waiter?)? {
+    guard let element = queued.popFirst() else { return nil }
+    delivered += 1
+    guard !waiting.isEmpty else { return (element, nil) }
+    let next = waiting.removeFirst()
+    store(next.element)
+    return (element, next.waiter)
+  }
+
+  /// No more items are accepted; what is held is still delivered.
+  mutating func close() {
+    isClosed = true
+  }
+
+  /// Gives up everything held. The caller destroys the items and resumes the waiters outside its lock.
+  mutating func abort() -> (discarded: [Element], waiters: [Waiter]) {
+    isClosed = true
+    var discarded: [Element] = []
+    while let element = queued.popFirst() { discarded.append(element) }
+    discarded += waiting.map(\.element)
+    let waiters = waiting.map(\.waiter)
+    waiting = []
+    dropped += discarded.count
+    return (discarded, waiters)
+  }
+
+  private mutating func store(_ element: Element) {
+    queued.append(element)
+    highWaterMark = max(highWaterMark, queued.count)
+  }
+}
+
+/// A queue of fixed capacity that allocates once.
+private struct Ring<Element: Sendable>: Sendable {
+  private var slots: [Element?]
+  private var head = 0
+  private(set) var count = 0
+
+  init(capacity: Int) {
+    slots = Array(repeating: nil, count: capacity)
+  }
+
+  var isFull: Bool { count == slots.count }
+
+  mutating func append(_ element: Element) {
+    slots[(head + count) % slots.count] = element
+    count += 1
+  }
+
+  mutating func popFirst() -> Element? {
+    guard count > 0 else { return nil }
+    defer {
+      head = (head + 1) % slots.count
+      count -= 1
+    }
+    return slots[head].take()
+  }
+}

@@ -1,0 +1,76 @@
+import Foundation
+import Synchronization
+
+/// A serial executor on a thread of its own, for actors that block in C: reading a socket, decoding, scaling,
+/// sending. Such a call never holds a thread of Swift's cooperative pool.
+///
+/// An actor takes one as `nonisolated let executor` and answers `executor.asUnownedSerialExecutor()` from
+/// `unownedExecutor`; it must keep the executor as long as itself. The thread ends when the executor is
+/// released and its last job has run.
+public final class ThreadExecutor: SerialExecutor {
+  private let queue = JobQueue()
+
+  /// Starts the thread.
+  /// - Parameter name: shown by debuggers and `top -H`; Linux keeps the first 15 bytes.
+  public init(name: String) {
+    let queue = queue
+    let shortName = String(name.prefix(15))
+    let thread = Thread {
+      // Set from within: on Linux a name given before the start does not reach the kernel.
+      Thread.current.name = shortName
+      queue.runJobs()
+    }
+    // FFmpeg's demuxers and swscale use deep stacks on odd input; the default of a secondary thread is 512 KiB.
+    thread.stackSize = 2 << 20
+    thread.start()
+  }
+
+  deinit {
+    queue.close()
+  }
+
+  /// Runs a job after those that are queued. Called by the Swift runtime.
+  public func enqueue(_ job: consuming ExecutorJob) {
+    queue.append(UnownedJob(job), executor: asUnownedSerialExecutor())
+  }
+
+  /// What the actor answers from `unownedExecutor`.
+  public func asUnownedSerialExecutor() -> UnownedSerialExecutor {
+    UnownedSerialExecutor(ordinary: self)
+  }
+}
+
+/// The jobs of one thread. Apart from the executor, so that the thread does not keep its own executor alive.
+private final class JobQueue: Sendable {
+  private struct State {
+    var jobs: [(UnownedJob, UnownedSerialExecutor)] = []
+    var isClosed = false
+  }
+
+  private let state = Mutex(State())
+  private let wake = DispatchSemaphore(value: 0)
+
+  func append(_ job: UnownedJob, executor: UnownedSerialExecutor) {
+    state.withLock { $0.jobs.append((job, executor)) }
+    wake.signal()
+  }
+
+  func close() {
+    state.withLock { $0.isClosed = true }
+    wake.signal()
+  }
+
+  func runJobs() {
+    while true {
+      wake.wait()
+      let (job, isClosed) = state.withLock { state -> ((UnownedJob, UnownedSerialExecutor)?, Bool) in
+        (state.jobs.isEmpty ? nil : state.jobs.removeFirst(), state.isClosed)
+      }
+      if let (job, executor) = job {
+        job.runSynchronously(on: executor)
+      } else if isClosed {
+        return
+      }
+    }
+  }
+}

@@ -1,0 +1,138 @@
+import EyrieGraph
+import Synchronization
+
+/// A small seeded generator (Steele, Lea and Flood, 2014), so that a failing test fails again.
+struct SplitMix64: RandomNumberGenerator {
+  private var state: UInt64
+
+  init(seed: UInt64) {
+    state = seed
+  }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var mixed = state
+    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+    return mixed ^ (mixed >> 31)
+  }
+}
+
+struct TestError: Error, CustomStringConvertible {
+  let description: String
+}
+
+/// Waits until a condition holds. The test's own time limit ends a wait that never does.
+func eventually(_ condition: () async -> Bool) async {
+  while !(await condition()) { await Task.yield() }
+}
+
+/// A door that tests open by hand.
+final class Door: Sendable {
+  private let signal = StopSignal()
+
+  func open() { signal.request() }
+
+  func pass() async { await signal.wait() }
+}
+
+/// Emits numbers, or fails after some of them.
+actor CountingSource: SourceStage {
+  private let numbers: ClosedRange<Int>
+  private let failure: TestError?
+  private var failuresLeft: Int
+  private var next: Int
+
+  init(_ numbers: ClosedRange<Int>, failure: TestError? = nil, failures: Int = 1) {
+    self.numbers = numbers
+    self.failure = failure
+    failuresLeft = failures
+    next = numbers.lowerBound
+  }
+
+  func run(_ context: SourceContext<Int>) async throws {
+    while next <= numbers.upperBound, !context.stop.isRequested {
+      if let failure, failuresLeft > 0, next > numbers.lowerBound {
+        failuresLeft -= 1
+        throw failure
+      }
+      guard await context.emit(next) else { return }
+      next += 1
+    }
+  }
+}
+
+/// Emits until it is stopped.
+actor EndlessSource: SourceStage {
+  func run(_ context: SourceContext<Int>) async throws {
+    var number = 0
+    while !context.stop.isRequested {
+      guard await context.emit(number) else { return }
+      number += 1
+      await Task.yield()
+    }
+  }
+}
+
+/// A transform made of a closure.
+actor ClosureStage: TransformStage {
+  nonisolated let concurrency: Int
+  private let streamOf: @Sendable (Int) -> String
+  private let body: @Sendable (Int) async throws(StageFailure) -> StageResult<Int>
+
+  init(
+    concurrency: Int = 1, streamOf: @escaping @Sendable (Int) -> String = { _ in "" },
+    _ body: @escaping @Sendable (Int) async throws(StageFailure) -> StageResult<Int>
+  ) {
+    self.concurrency = concurrency
+    self.streamOf = streamOf
+    self.body = body
+  }
+
+  nonisolated func stream(of input: Int) -> String { streamOf(input) }
+
+  func process(_ input: Int, permit: Void) async throws(StageFailure) -> StageResult<Int> {
+    try await body(input)
+  }
+}
+
+/// Keeps what it gets, and can be held up.
+actor CollectingSink: SinkStage {
+  private(set) var items: [Int] = []
+  private(set) var isFinished = false
+  private let door: Door?
+  private let failAt: Int?
+
+  init(door: Door? = nil, failAt: Int? = nil) {
+    self.door = door
+    self.failAt = failAt
+  }
+
+  func consume(_ input: Int) async throws(StageFailure) {
+    if let door { await door.pass() }
+    if input == failAt { throw .fatal(TestError(description: "cannot write \(input)")) }
+    items.append(input)
+  }
+
+  func finish() async throws(StageFailure) {
+    isFinished = true
+  }
+}
+
+/// A count that several tasks add to.
+final class Tally: Sendable {
+  private let count = Atomic(0)
+
+  var value: Int { count.load(ordering: .relaxed) }
+
+  func add() { count.wrappingAdd(1, ordering: .relaxed) }
+}
+
+/// A list that several tasks add to.
+final class Recorder<Element: Sendable>: Sendable {
+  private let items = Mutex<[Element]>([])
+
+  var all: [Element] { items.withLock { $0 } }
+
+  func add(_ item: Element) { items.withLock { $0.append(item) } }
+}
