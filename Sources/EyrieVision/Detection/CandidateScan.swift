@@ -1,0 +1,211 @@
+/// Reads a tensor and collects the anchors whose best class score is above a threshold.
+///
+/// In a real picture some hundred of the 672 000 scores of a COCO head are above the threshold. So the
+/// scan compares sixteen scores at once with "the best so far, which starts at the threshold", and only
+/// where one is greater, or is no finite number, looks at them singly. The cost is that of reading the
+/// tensor once.
+struct CandidateScan: Sendable {
+  /// Anchors of a features-first tensor handled together: their best scores and classes (8 KiB) stay in
+  /// the first-level cache, and each class row is read in runs of 4 KiB.
+  private static let blockSize = 1024
+  /// Stands for the best score of an anchor that has a score which is not finite: nothing exceeds it.
+  private static let corrupt = Float.infinity
+
+  private var best = [Float](repeating: 0, count: blockSize)
+  private var bestClass = [Int32](repeating: 0, count: blockSize)
+  private var widened: [Float] = []
+
+  /// Collects the candidates of one picture. `tensor` must hold `head.byteCount(element)` bytes.
+  mutating func collect(
+    _ tensor: UnsafeRawPointer, element: TensorElement, head: YOLOHead, settings: DetectionSettings,
+    into candidates: inout CandidateList, drops: inout DetectionDrops
+  ) {
+    guard head.anchorCount > 0 else { return }
+    let reader = ElementReader(base: tensor, element: element)
+    let scratchCount = max(Self.blockSize, head.featureCount)
+    if element == .float16, widened.count < scratchCount {
+      widened = [Float](repeating: 0, count: scratchCount)
+    }
+    switch head.layout {
+    case .featuresFirst: scanFeaturesFirst(reader, head, settings, &candidates, &drops)
+    case .anchorsFirst: scanAnchorsFirst(reader, head, settings, &candidates, &drops)
+    case .endToEnd: scanEndToEnd(reader, head, settings, &candidates, &drops)
+    }
+  }
+
+  private mutating func scanFeaturesFirst(
+    _ reader: ElementReader, _ head: YOLOHead, _ settings: DetectionSettings,
+    _ candidates: inout CandidateList, _ drops: inout DetectionDrops
+  ) {
+    let anchors = head.anchorCount
+    best.withUnsafeMutableBufferPointer { best in
+      bestClass.withUnsafeMutableBufferPointer { bestClass in
+        widened.withUnsafeMutableBufferPointer { scratch in
+          guard let bestBase = best.baseAddress, let classBase = bestClass.baseAddress else { return }
+          var start = 0
+          while start < anchors {
+            let count = min(Self.blockSize, anchors - start)
+            best.update(repeating: settings.confidence)
+            for classID in 0..<head.featureCount - 4 {
+              let scores = reader.floats(at: (4 + classID) * anchors + start, count: count, scratch)
+              Self.raise(bestBase, classBase, by: scores, count: count, classID: Int32(classID))
+            }
+            for index in 0..<count where best[index] > settings.confidence {
+              let anchor = start + index
+              Self.add(
+                best[index], bestClass[index], settings, &candidates, &drops,
+                box: Corners(
+                  centreX: reader[anchor], centreY: reader[anchors + anchor],
+                  width: reader[2 * anchors + anchor], height: reader[3 * anchors + anchor]))
+            }
+            start += count
+          }
+        }
+      }
+    }
+  }
+
+  private mutating func scanAnchorsFirst(
+    _ reader: ElementReader, _ head: YOLOHead, _ settings: DetectionSettings,
+    _ candidates: inout CandidateList, _ drops: inout DetectionDrops
+  ) {
+    let features = head.featureCount
+    widened.withUnsafeMutableBufferPointer { scratch in
+      for anchor in 0..<head.anchorCount {
+        let row = anchor * features
+        let scores = reader.floats(at: row + 4, count: features - 4, scratch)
+        let (score, classID) = Self.best(of: scores, count: features - 4, above: settings.confidence)
+        guard score > settings.confidence else { continue }
+        Self.add(
+          score, classID, settings, &candidates, &drops,
+          box: Corners(
+            centreX: reader[row], centreY: reader[row + 1], width: reader[row + 2], height: reader[row + 3]))
+      }
+    }
+  }
+
+  private func scanEndToEnd(
+    _ reader: ElementReader, _ head: YOLOHead, _ settings: DetectionSettings,
+    _ candidates: inout CandidateList, _ drops: inout DetectionDrops
+  ) {
+    // Class indices of any real model; also keeps the conversion to Int32 from trapping.
+    let classLimit = Float(min(head.classCount ?? PictureTransform.largestSide, PictureTransform.largestSide))
+    for anchor in 0..<head.anchorCount {
+      let row = anchor * 6
+      let score = reader[row + 4]
+      let classValue = reader[row + 5]
+      guard !(score <= settings.confidence) || score == -.infinity else { continue }
+      guard score.isFinite, classValue.isFinite else {
+        drops.nonFinite += 1
+        continue
+      }
+      let classIndex = classValue.rounded()
+      guard classIndex >= 0, classIndex < classLimit else {
+        drops.invalidClass += 1
+        continue
+      }
+      Self.add(
+        score, Int32(classIndex), settings, &candidates, &drops,
+        box: Corners(left: reader[row], top: reader[row + 1], right: reader[row + 2], bottom: reader[row + 3])
+      )
+    }
+  }
+
+  /// Adds one anchor above the threshold, unless it is corrupt or of a class nobody asked for.
+  private static func add(
+    _ score: Float, _ classID: Int32, _ settings: DetectionSettings, _ candidates: inout CandidateList,
+    _ drops: inout DetectionDrops, box: @autoclosure () -> Corners
+  ) {
+    guard score != corrupt else {
+      drops.nonFinite += 1
+      return
+    }
+    if let classes = settings.classes, !classes.contains(Int(classID)) { return }
+    candidates.append(box(), score: score, classID: classID, drops: &drops)
+  }
+
+  /// Whether none of sixteen scores needs a closer look: all at most `best`, and finite.
+  @inline(__always)
+  private static func isDull(_ scores: SIMD16<Float>, _ best: SIMD16<Float>) -> Bool {
+    // NaN fails the first comparison, minus infinity the second.
+    all((scores .<= best) .& (scores .>= -Float.greatestFiniteMagnitude))
+  }
+
+  /// Raises the best score and class of `count` anchors by one row of scores. An equal score leaves the
+  /// earlier class.
+  private static func raise(
+    _ best: UnsafeMutablePointer<Float>, _ bestClass: UnsafeMutablePointer<Int32>,
+    by scores: UnsafeRawPointer, count: Int, classID: Int32
+  ) {
+    func raiseSingly(_ range: Range<Int>) {
+      for index in range {
+        let score = scores.loadUnaligned(fromByteOffset: index * 4, as: Float.self)
+        if !score.isFinite {
+          best[index] = corrupt
+        } else if score > best[index] {
+          best[index] = score
+          bestClass[index] = classID
+        }
+      }
+    }
+    let bestBytes = UnsafeRawPointer(best)
+    var index = 0
+    while index + 16 <= count {
+      let row = scores.loadUnaligned(fromByteOffset: index * 4, as: SIMD16<Float>.self)
+      let known = bestBytes.loadUnaligned(fromByteOffset: index * 4, as: SIMD16<Float>.self)
+      if !isDull(row, known) { raiseSingly(index..<index + 16) }
+      index += 16
+    }
+    raiseSingly(index..<count)
+  }
+
+  /// The greatest of `count` scores and its class, the first of equals; (threshold, 0) where none is
+  /// greater, `corrupt` where one is not finite.
+  private static func best(
+    of scores: UnsafeRawPointer, count: Int, above threshold: Float
+  ) -> (score: Float, classID: Int32) {
+    var result = (score: threshold, classID: Int32(0))
+    func look(at range: Range<Int>) {
+      for index in range {
+        let score = scores.loadUnaligned(fromByteOffset: index * 4, as: Float.self)
+        if !score.isFinite {
+          result.score = corrupt
+        } else if score > result.score {
+          result = (score, Int32(index))
+        }
+      }
+    }
+    var index = 0
+    while index + 16 <= count {
+      let row = scores.loadUnaligned(fromByteOffset: index * 4, as: SIMD16<Float>.self)
+      if !isDull(row, SIMD16(repeating: result.score)) { look(at: index..<index + 16) }
+      index += 16
+    }
+    look(at: index..<count)
+    return result
+  }
+}
+
+/// Reads elements of a tensor as Float, whatever their type and alignment.
+private struct ElementReader {
+  let base: UnsafeRawPointer
+  let element: TensorElement
+
+  subscript(index: Int) -> Float {
+    switch element {
+    case .float32: base.loadUnaligned(fromByteOffset: index * 4, as: Float.self)
+    case .float16: HalfPrecision.widen(base.loadUnaligned(fromByteOffset: index * 2, as: UInt16.self))
+    }
+  }
+
+  /// A run of elements as binary32: in place, or widened into `scratch`.
+  func floats(at index: Int, count: Int, _ scratch: UnsafeMutableBufferPointer<Float>) -> UnsafeRawPointer {
+    switch element {
+    case .float32: return base + index * 4
+    case .float16:
+      guard let target = scratch.baseAddress else { return base }
+      HalfPrecision.widen(base + index * 2, count: count, to: target)
+      return UnsafeRawPointer(target)
+    }
+  }
+}

@@ -1,0 +1,192 @@
+import EyrieVision
+
+/// A tensor in the making: one row of numbers per anchor, written out in any layout and element type.
+struct TestTensor {
+  /// Centre x, centre y, width, height, scores; or the six values of an end-to-end row.
+  var rows: [[Float]]
+  var featureCount: Int
+
+  init(rows: [[Float]], featureCount: Int) {
+    self.rows = rows
+    self.featureCount = featureCount
+  }
+
+  /// A grid of `anchors` zero rows with some set: (anchor, box as centre and size, class: score).
+  init(anchors: Int, classes: Int, _ set: [(anchor: Int, box: [Float], scores: [Int: Float])]) {
+    featureCount = 4 + classes
+    rows = Array(repeating: Array(repeating: 0, count: featureCount), count: anchors)
+    for entry in set {
+      rows[entry.anchor].replaceSubrange(0..<4, with: entry.box)
+      for (classID, score) in entry.scores { rows[entry.anchor][4 + classID] = score }
+    }
+  }
+
+  func head(_ layout: YOLOHead.Layout, classCount: Int? = nil) throws -> YOLOHead {
+    let shape = layout == .featuresFirst ? [1, featureCount, rows.count] : [1, rows.count, featureCount]
+    return try YOLOHead(layout: layout, shape: shape, classCount: classCount)
+  }
+
+  func bytes(_ layout: YOLOHead.Layout, _ element: TensorElement) -> [UInt8] {
+    var flat: [Float] = []
+    flat.reserveCapacity(rows.count * featureCount)
+    if layout == .featuresFirst {
+      for feature in 0..<featureCount { flat += rows.map { $0[feature] } }
+    } else {
+      flat = rows.flatMap { $0 }
+    }
+    switch element {
+    case .float32: return flat.withUnsafeBytes(Array.init)
+    case .float16: return flat.map { Float16($0) }.withUnsafeBytes(Array.init)
+    }
+  }
+
+  /// The numbers as they are after a trip through `element`.
+  func rounded(to element: TensorElement) -> TestTensor {
+    element == .float32
+      ? self : TestTensor(rows: rows.map { $0.map { Float(Float16($0)) } }, featureCount: featureCount)
+  }
+
+  func decode(
+    _ decoder: inout DetectionDecoder, _ layout: YOLOHead.Layout = .featuresFirst,
+    _ element: TensorElement = .float32, transform: PictureTransform, classCount: Int? = nil
+  ) throws -> DetectionResult {
+    let bytes = bytes(layout, element)
+    return try decoder.decode(
+      bytes.span.bytes, element: element, head: head(layout, classCount: classCount), transform: transform)
+  }
+
+  func decode(
+    _ settings: DetectionSettings, _ layout: YOLOHead.Layout = .featuresFirst,
+    _ element: TensorElement = .float32, transform: PictureTransform, classCount: Int? = nil
+  ) throws -> DetectionResult {
+    var decoder = DetectionDecoder(settings: settings)
+    return try decode(&decoder, layout, element, transform: transform, classCount: classCount)
+  }
+}
+
+/// The rules of `DetectionDecoder` written down as plainly as possible, one anchor and one pair at a time.
+struct SlowReference {
+  struct Candidate {
+    var edges: [Float]
+    var score: Float
+    var classID: Int
+
+    var area: Float { (edges[2] - edges[0]) * (edges[3] - edges[1]) }
+
+    func overlap(_ other: Candidate) -> Float {
+      let width = min(edges[2], other.edges[2]) - max(edges[0], other.edges[0])
+      let height = min(edges[3], other.edges[3]) - max(edges[1], other.edges[1])
+      guard width > 0, height > 0 else { return 0 }
+      return width * height / (area + other.area - width * height)
+    }
+  }
+
+  var settings: DetectionSettings
+  var transform: PictureTransform
+  var classCount: Int?
+
+  func decode(_ tensor: TestTensor, _ layout: YOLOHead.Layout) -> DetectionResult {
+    var drops = DetectionDrops()
+    var candidates: [Candidate] = []
+    for row in tensor.rows {
+      if let candidate = candidate(row, endToEnd: layout == .endToEnd, &drops) {
+        candidates.append(candidate)
+      }
+    }
+    let sorted = candidates.enumerated()
+      .sorted { ($1.element.score, $0.offset) < ($0.element.score, $1.offset) }.map(\.element)
+    var kept: [Candidate] = []
+    var keptByGroup: [Int: [Candidate]] = [:]
+    for candidate in sorted {
+      let group = settings.classAgnostic ? 0 : candidate.classID
+      if layout != .endToEnd || settings.suppressesEndToEnd {
+        if keptByGroup[group, default: []].contains(where: { $0.overlap(candidate) > settings.iou }) {
+          continue
+        }
+      }
+      if keptByGroup[group, default: []].count < settings.maxDetections {
+        keptByGroup[group, default: []].append(candidate)
+        kept.append(candidate)
+      } else {
+        drops.truncated += 1
+      }
+    }
+    drops.truncated += max(0, kept.count - settings.maxDetections)
+    var detections: [Detection] = []
+    for candidate in kept.prefix(settings.maxDetections) {
+      if let box = pictureBox(candidate.edges.map(Double.init)) {
+        detections.append(Detection(classID: candidate.classID, confidence: candidate.score, box: box))
+      } else {
+        drops.outsidePicture += 1
+      }
+    }
+    return DetectionResult(detections: detections, drops: drops)
+  }
+
+  private func candidate(_ row: [Float], endToEnd: Bool, _ drops: inout DetectionDrops) -> Candidate? {
+    let scores = endToEnd ? [row[4]] : Array(row[4...])
+    if scores.contains(where: { !$0.isFinite }) {
+      drops.nonFinite += 1
+      return nil
+    }
+    var best = 0
+    for index in scores.indices where scores[index] > scores[best] { best = index }
+    guard scores[best] > settings.confidence else { return nil }
+    var classID = best
+    if endToEnd {
+      guard row[5].isFinite else {
+        drops.nonFinite += 1
+        return nil
+      }
+      guard row[5].rounded() >= 0, row[5].rounded() < Float(classCount ?? 1 << 24) else {
+        drops.invalidClass += 1
+        return nil
+      }
+      classID = Int(row[5].rounded())
+    }
+    if let wanted = settings.classes, !wanted.contains(classID) { return nil }
+    let edges =
+      endToEnd
+      ? Array(row[..<4])
+      : [row[0] - row[2] / 2, row[1] - row[3] / 2, row[0] + row[2] / 2, row[1] + row[3] / 2]
+    let candidate = Candidate(edges: edges, score: scores[best], classID: classID)
+    guard edges.allSatisfy(\.isFinite), candidate.area.isFinite else {
+      drops.nonFinite += 1
+      return nil
+    }
+    guard edges[2] > edges[0], edges[3] > edges[1], candidate.area > 0 else {
+      drops.empty += 1
+      return nil
+    }
+    return candidate
+  }
+
+  private func pictureBox(_ edges: [Double]) -> Box? {
+    let left = max((edges[0] - Double(transform.paddingLeft)) / transform.scaleX, 0)
+    let top = max((edges[1] - Double(transform.paddingTop)) / transform.scaleY, 0)
+    let right = min(
+      (edges[2] - Double(transform.paddingLeft)) / transform.scaleX, Double(transform.sourceWidth))
+    let bottom = min(
+      (edges[3] - Double(transform.paddingTop)) / transform.scaleY, Double(transform.sourceHeight))
+    let box = Box(x: Float(left), y: Float(top), width: Float(right - left), height: Float(bottom - top))
+    return box.width > 0 && box.height > 0 ? box : nil
+  }
+}
+
+/// SplitMix64: the same numbers on every run and machine.
+struct SeededGenerator: RandomNumberGenerator {
+  var state: UInt64
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9e37_79b9_7f4a_7c15
+    var mixed = state
+    mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+    return mixed ^ (mixed >> 31)
+  }
+}
+
+/// A 640 by 640 picture on a 640 by 640 model: model pixels are picture pixels.
+func identityTransform(_ side: Int = 640) throws -> PictureTransform {
+  try PictureTransform(.letterbox, sourceWidth: side, sourceHeight: side, modelWidth: side, modelHeight: side)
+}
