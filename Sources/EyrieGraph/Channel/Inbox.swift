@@ -100,7 +100,8 @@ final class Inbox<Element: Sendable>: Sendable {
       let lane = state.lanes[index]
       return LaneCounts(
         capacity: lane.capacity, policy: lane.policy, offered: lane.offered, delivered: lane.delivered,
-        dropped: lane.dropped, inFlight: lane.inFlight, depth: lane.depth, highWaterMark: lane.highWaterMark)
+        overflowed: lane.overflowed, discarded: lane.discarded, inFlight: lane.inFlight, depth: lane.depth,
+        highWaterMark: lane.highWaterMark)
     }
   }
 
@@ -170,8 +171,11 @@ struct LaneCounts: Sendable {
   let policy: OverflowPolicy
   let offered: Int
   let delivered: Int
-  let dropped: Int
+  let overflowed: Int
+  let discarded: Int
   let inFlight: Int
   let depth: Int
   let highWaterMark: Int
+
+  var dropped: Int { overflowed + discarded }
 }

@@ -17,7 +17,10 @@ struct Lane<Element: Sendable, Waiter: Sendable>: Sendable {
   let policy: OverflowPolicy
   private(set) var offered = 0
   private(set) var delivered = 0
-  private(set) var dropped = 0
+  /// Items dropped because the queue was full.
+  private(set) var overflowed = 0
+  /// Items dropped because the edge was closed or the run aborted.
+  private(set) var discarded = 0
   private(set) var highWaterMark = 0
   private(set) var isClosed = false
   private var queued: Ring<Element>
@@ -30,6 +33,7 @@ struct Lane<Element: Sendable, Waiter: Sendable>: Sendable {
     queued = Ring(capacity: self.capacity)
   }
 
+  var dropped: Int { overflowed + discarded }
   /// The items held now: queued ones and those of senders that wait.
   var inFlight: Int { queued.count + waiting.count }
   var depth: Int { queued.count }
@@ -39,7 +43,7 @@ struct Lane<Element: Sendable, Waiter: Sendable>: Sendable {
   mutating func offer(_ element: Element) -> Offer {
     if isClosed {
       offered += 1
-      dropped += 1
+      discarded += 1
       return .closed(element)
     }
     guard queued.isFull else {
@@ -53,13 +57,13 @@ struct Lane<Element: Sendable, Waiter: Sendable>: Sendable {
       return .mustWait(element)
     case .dropOldest:
       offered += 1
-      dropped += 1
+      overflowed += 1
       let oldest = queued.popFirst()
       store(element)
       return oldest.map(Offer.storedDropping) ?? .stored
     case .dropNewest:
       offered += 1
-      dropped += 1
+      overflowed += 1
       return .refused(element)
     }
   }
@@ -100,7 +104,7 @@ struct Lane<Element: Sendable, Waiter: Sendable>: Sendable {
     discarded += waiting.map(\.element)
     let waiters = waiting.map(\.waiter)
     waiting = []
-    dropped += discarded.count
+    self.discarded += discarded.count
     return (discarded, waiters)
   }
 

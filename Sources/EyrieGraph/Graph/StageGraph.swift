@@ -74,9 +74,30 @@ public final class StageGraph: Sendable {
         let counts = edge.counts()
         return EdgeSnapshot(
           from: edge.from, to: edge.to, capacity: counts.capacity, overflow: counts.policy,
-          offered: counts.offered, delivered: counts.delivered, dropped: counts.dropped,
-          inFlight: counts.inFlight, depth: counts.depth, highWaterMark: counts.highWaterMark)
+          offered: counts.offered, delivered: counts.delivered, overflowed: counts.overflowed,
+          discarded: counts.discarded, inFlight: counts.inFlight, depth: counts.depth,
+          highWaterMark: counts.highWaterMark)
       })
+  }
+
+  /// The items that were lost so far, by stage and reason; cheaper than a snapshot. What was dropped in front
+  /// of a stage counts as its own: `queue_full` by the edge's overflow policy, `shutdown` when the run ended
+  /// before the item was taken.
+  public func losses() -> [String: [String: Int]] {
+    var losses: [String: [String: Int]] = [:]
+    for node in nodes {
+      for (reason, count) in node.meter.losses() {
+        losses[node.name, default: [:]][reason, default: 0] += count
+      }
+    }
+    for edge in edges {
+      let counts = edge.counts()
+      for (reason, count) in [("queue_full", counts.overflowed), ("shutdown", counts.discarded)]
+      where count > 0 {
+        losses[edge.to, default: [:]][reason, default: 0] += count
+      }
+    }
+    return losses
   }
 
   private func runNodes(

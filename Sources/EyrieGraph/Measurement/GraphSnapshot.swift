@@ -73,12 +73,17 @@ public struct EdgeSnapshot: Sendable {
   public let offered: Int
   /// Items that the receiver took.
   public let delivered: Int
-  /// Items dropped by the overflow policy or because the run was over.
-  public let dropped: Int
+  /// Items dropped by the overflow policy.
+  public let overflowed: Int
+  /// Items dropped because the receiver had ended or the run was aborted.
+  public let discarded: Int
   /// Items queued, and those of senders that wait for room.
   public let inFlight: Int
   /// Items queued now.
   public let depth: Int
   /// The most items that were ever queued.
   public let highWaterMark: Int
+
+  /// All items dropped on this edge.
+  public var dropped: Int { overflowed + discarded }
 }

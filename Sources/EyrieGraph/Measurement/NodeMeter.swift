@@ -20,6 +20,11 @@ final class NodeMeter: Sendable {
 
   func read() -> State { state.withLock { $0 } }
 
+  /// Items dropped or failed, by reason.
+  func losses() -> [String: Int] {
+    state.withLock { $0.dropped.merging($0.failed, uniquingKeysWith: +) }
+  }
+
   func recordReceived() {
     state.withLock {
       $0.received += 1
