@@ -10,6 +10,8 @@ struct CandidateScan: Sendable {
   private static let blockSize = 1024
   /// Stands for the best score of an anchor that has a score which is not finite: nothing exceeds it.
   private static let corrupt = Float.infinity
+  /// Class indices up to this are exact as a Float, and fit an Int32.
+  private static let largestClassCount = 1 << 24
 
   private var best = [Float](repeating: 0, count: blockSize)
   private var bestClass = [Int32](repeating: 0, count: blockSize)
@@ -88,8 +90,7 @@ struct CandidateScan: Sendable {
     _ reader: ElementReader, _ head: YOLOHead, _ settings: DetectionSettings,
     _ candidates: inout CandidateList, _ drops: inout DetectionDrops
   ) {
-    // Class indices of any real model; also keeps the conversion to Int32 from trapping.
-    let classLimit = Float(min(head.classCount ?? PictureTransform.largestSide, PictureTransform.largestSide))
+    let classLimit = Float(min(head.classCount ?? Self.largestClassCount, Self.largestClassCount))
     for anchor in 0..<head.anchorCount {
       let row = anchor * 6
       let score = reader[row + 4]
