@@ -1,0 +1,170 @@
+import Foundation
+
+/// How a model is to be compiled. The defaults suit a pipeline that wants frames per second.
+public struct CompileOptions: Sendable, Equatable {
+  /// What the device is to be tuned for.
+  public enum Performance: String, Sendable, Codable, CaseIterable {
+    /// As many frames a second as possible: several requests side by side.
+    case throughput
+    /// Each frame as soon as possible: all cores on one request.
+    case latency
+  }
+
+  /// The arithmetic to run in.
+  public var precision: ExecutionPrecision = .auto
+  /// What to tune for.
+  public var performance: Performance = .throughput
+  /// How many requests to make; `nil` for what the device finds best, at least two so that the next
+  /// input can be written while one runs.
+  public var requestCount: Int?
+  /// How many threads compute; `nil` for the device's choice, all cores.
+  public var threadCount: Int?
+  /// How many requests compute side by side; `nil` for the device's choice.
+  public var streamCount: Int?
+  /// The input width in pixels to run at, for a model with dynamic size.
+  public var inputWidth: Int?
+  /// The input height in pixels to run at, for a model with dynamic size.
+  public var inputHeight: Int?
+  /// A directory in which OpenVINO keeps compiled models for the next start; `nil` keeps none.
+  public var cacheDirectory: String?
+
+  /// Makes the default options.
+  public init() {}
+}
+
+/// Runs OpenVINO IR and ONNX models on the CPU.
+public enum OpenVINOBackend {
+  private static let device = "CPU"
+
+  /// Loads a model and compiles it, on a thread of its own: both block for a while.
+  /// - Parameters:
+  ///   - path: see ``ModelPackage/load(_:expecting:)``.
+  ///   - task: what the model must do; `nil` takes any.
+  ///   - options: how to compile.
+  /// - Throws: ``ModelError``.
+  public static func open(
+    _ path: String, expecting task: ModelTask? = nil, options: CompileOptions = CompileOptions()
+  ) async throws(ModelError) -> InferenceSession {
+    let result = await withCheckedContinuation { continuation in
+      let thread = Thread {
+        continuation.resume(
+          returning: Result { () throws(ModelError) in
+            try compile(try ModelPackage.load(path, expecting: task), options: options)
+          })
+      }
+      // As much as the main thread has: graphs are walked recursively.
+      thread.stackSize = 8 << 20
+      thread.name = "model load"
+      thread.start()
+    }
+    return try result.get()
+  }
+
+  /// Compiles a loaded model. Blocks, for seconds with a large one: not for a thread of Swift's pool.
+  /// - Throws: ``ModelError`` when an option does not fit the model, or OpenVINO fails.
+  public static func compile(
+    _ description: ModelDescription, options: CompileOptions = CompileOptions()
+  ) throws(ModelError) -> InferenceSession {
+    try check(options, description)
+    let core = try OpenVINOCore.get()
+    var model = description
+    try resize(&model.input, options, path: description.path)
+    let size = (height: model.input.height, width: model.input.width)
+    let shape =
+      model.input.layout == .nchw ? [1, 3, size.height, size.width] : [1, size.height, size.width, 3]
+    let prepared = try PreparedModel.read(description.path, input: shape, with: core)
+    guard prepared.outputs.indices.contains(model.output.index) else {
+      throw ModelError(.unsupportedModel, description.path, "has changed since it was loaded")
+    }
+    model.output.shape = prepared.outputs[model.output.index].shape
+
+    let withPreprocessing = try prepared.model.takingBytes(model.input)
+    let wanted = hint(for: options.precision, core: core)
+    let compiled = try core.compile(
+      withPreprocessing, device: device, properties: properties(options, precision: wanted))
+    let executed = compiled.property("INFERENCE_PRECISION_HINT").flatMap(ExecutionPrecision.init) ?? wanted
+    if options.precision != .auto, options.precision != executed {
+      model.notes.append(
+        "\(options.precision.rawValue) was asked for, but this \(device) runs the model in \(executed.rawValue)"
+      )
+    }
+    let optimal = compiled.property("OPTIMAL_NUMBER_OF_INFER_REQUESTS").flatMap { Int($0) } ?? 1
+    let count = options.requestCount ?? max(2, optimal)
+    var requests: [any InferenceRequest] = []
+    for _ in 0..<count {
+      requests.append(
+        try OpenVINORequest(
+          model: compiled, pictureByteCount: size.height * size.width * 3, batch: prepared.batch))
+    }
+    let name = core.property("FULL_DEVICE_NAME", of: device) ?? device
+    return InferenceSession(
+      model: model, deviceName: name, executedPrecision: executed, requests: requests)
+  }
+
+  private static func check(
+    _ options: CompileOptions, _ description: ModelDescription
+  ) throws(ModelError) {
+    guard description.format != .coreml else {
+      throw ModelError(
+        .unsupportedFormat, description.path, "is a Core ML model, which OpenVINO does not run")
+    }
+    // Larger numbers are typing errors, and would exhaust memory before they fail.
+    let counts = [
+      ("request count", options.requestCount, 256), ("thread count", options.threadCount, 1024),
+      ("stream count", options.streamCount, 256),
+    ]
+    for (name, value, most) in counts {
+      if let value, !(1...most).contains(value) {
+        throw ModelError(
+          .invalidOption, description.path, "a \(name) of \(value) is not possible; 1 to \(most) are")
+      }
+    }
+  }
+
+  /// Takes over the size asked for, if the model can be run at it.
+  private static func resize(
+    _ input: inout ModelInput, _ options: CompileOptions, path: String
+  ) throws(ModelError) {
+    let width = options.inputWidth ?? input.width
+    let height = options.inputHeight ?? input.height
+    guard width != input.width || height != input.height else { return }
+    guard input.dynamicSpatial else {
+      throw ModelError(
+        .invalidOption, path,
+        "an input of \(width)×\(height) was asked for, but the model is fixed at \(input.width)×\(input.height); "
+          + "export it with dynamic height and width")
+    }
+    for (name, value) in [("width", width), ("height", height)] {
+      guard (1...ExportMetadata.maximumSide).contains(value), value % input.stride == 0 else {
+        let below = max(1, min(value, ExportMetadata.maximumSide) / input.stride) * input.stride
+        throw ModelError(
+          .invalidOption, path,
+          "an input \(name) of \(value) was asked for, but it must be a multiple of the model's stride "
+            + "\(input.stride), for example \(below)")
+      }
+    }
+    input.width = width
+    input.height = height
+  }
+
+  /// What to ask OpenVINO for. It is quiet about a precision that it does not have.
+  private static func hint(for precision: ExecutionPrecision, core: OpenVINOCore) -> ExecutionPrecision {
+    guard precision == .auto else { return precision }
+    let capabilities = core.property("OPTIMIZATION_CAPABILITIES", of: device)?.split(separator: " ") ?? []
+    return capabilities.contains("BF16") ? .bf16 : .f32
+  }
+
+  private static func properties(
+    _ options: CompileOptions, precision: ExecutionPrecision
+  ) -> [(key: String, value: String)] {
+    var result = [
+      (key: "INFERENCE_PRECISION_HINT", value: precision.rawValue),
+      (key: "PERFORMANCE_HINT", value: options.performance.rawValue.uppercased()),
+    ]
+    if let count = options.requestCount { result.append(("PERFORMANCE_HINT_NUM_REQUESTS", "\(count)")) }
+    if let count = options.threadCount { result.append(("INFERENCE_NUM_THREADS", "\(count)")) }
+    if let count = options.streamCount { result.append(("NUM_STREAMS", "\(count)")) }
+    if let directory = options.cacheDirectory { result.append(("CACHE_DIR", directory)) }
+    return result
+  }
+}

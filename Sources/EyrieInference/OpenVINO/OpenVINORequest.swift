@@ -1,0 +1,130 @@
+import COpenVINO
+import Synchronization
+
+/// One infer request of OpenVINO.
+///
+/// `@unchecked Sendable` because the session lends it to one owner at a time, and the continuation,
+/// which OpenVINO's thread takes, is behind a lock.
+final class OpenVINORequest: InferenceRequest, @unchecked Sendable {
+  let input: UnsafeMutableRawBufferPointer
+  private let handle: Handle
+  /// Keeps the compiled model as long as any of its requests.
+  private let model: OpenVINOCompiledModel
+  /// Owns the memory of ``input``.
+  private let inputTensor: Handle
+  /// The first axis of the model when it takes several pictures and only the first is used.
+  private let batch: Int
+  /// OpenVINO keeps the address of this struct, not a copy of it.
+  private let callback: UnsafeMutablePointer<ov_callback_t>
+  private let waiter = Mutex<UnsafeContinuation<Void, Never>?>(nil)
+
+  /// - Parameter pictureByteCount: the bytes of one picture; the tensor has `batch` of them.
+  init(model: OpenVINOCompiledModel, pictureByteCount: Int, batch: Int) throws(ModelError) {
+    let path = model.path
+    let request = try model.makeRequest()
+    var tensor: OpaquePointer?
+    try OpenVINOStatus.check(.backend, path, "OpenVINO cannot make an input tensor") {
+      ov_infer_request_get_input_tensor(request.pointer, &tensor)
+    }
+    let inputTensor = try Handle(tensor, path, free: ov_tensor_free)
+    var byteCount = 0
+    var data: UnsafeMutableRawPointer?
+    try OpenVINOStatus.check(.backend, path, "OpenVINO cannot make an input tensor") {
+      let status = ov_tensor_get_byte_size(inputTensor.pointer, &byteCount)
+      return status == OK ? ov_tensor_data(inputTensor.pointer, &data) : status
+    }
+    guard let data, byteCount == pictureByteCount * batch else {
+      throw ModelError(
+        .backend, path, "OpenVINO made an input of \(byteCount) bytes, \(pictureByteCount * batch) are needed"
+      )
+    }
+    data.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
+    let callback = UnsafeMutablePointer<ov_callback_t>.allocate(capacity: 1)
+    callback.initialize(to: ov_callback_t())
+
+    handle = request
+    self.model = model
+    self.inputTensor = inputTensor
+    self.batch = batch
+    self.callback = callback
+    input = UnsafeMutableRawBufferPointer(start: data, count: pictureByteCount)
+
+    callback.pointee = ov_callback_t(
+      callback_func: { argument in
+        guard let argument else { return }
+        Unmanaged<OpenVINORequest>.fromOpaque(argument).takeUnretainedValue().finished()
+      },
+      // Unretained: `infer` keeps the request alive until the callback has come.
+      args: Unmanaged.passUnretained(self).toOpaque())
+    try OpenVINOStatus.check(.backend, path, "OpenVINO refuses a completion callback") {
+      ov_infer_request_set_callback(request.pointer, callback)
+    }
+  }
+
+  deinit {
+    // Nothing runs any more: `infer` waited for the end. The request itself goes after this, and may
+    // still hold the address of the callback, but does not follow it without a run.
+    callback.deinitialize(count: 1)
+    callback.deallocate()
+  }
+
+  /// Runs on a thread of OpenVINO: resume only.
+  private func finished() {
+    let continuation = waiter.withLock { waiter in
+      defer { waiter = nil }
+      return waiter
+    }
+    continuation?.resume()
+  }
+
+  func infer() async throws(InferenceError) {
+    var status = OK
+    await withUnsafeContinuation { continuation in
+      waiter.withLock { $0 = continuation }
+      status = ov_infer_request_start_async(handle.pointer)
+      // Nothing was started, so nobody else will resume.
+      if status != OK { finished() }
+    }
+    guard status == OK else { throw failure(status) }
+    // The callback does not say whether the run succeeded; this does, and returns at once, for OpenVINO settles
+    // the outcome as soon as the callback returns.
+    status = ov_infer_request_wait(handle.pointer)
+    guard status == OK else { throw failure(status) }
+  }
+
+  private func failure(_ status: ov_status_e) -> InferenceError {
+    InferenceError("\(model.path): inference failed: \(OpenVINOStatus.message(for: status))")
+  }
+
+  func output(_ index: Int) throws(InferenceError) -> TensorView {
+    var pointer: OpaquePointer?
+    guard index >= 0, ov_infer_request_get_output_tensor_by_index(handle.pointer, index, &pointer) == OK,
+      let pointer
+    else { throw InferenceError("\(model.path): the model has no output \(index)") }
+    // The tensor object is a second reference to memory that the request owns.
+    defer { ov_tensor_free(pointer) }
+    var type = DYNAMIC
+    var byteCount = 0
+    var data: UnsafeMutableRawPointer?
+    var shape = ov_shape_t()
+    guard ov_tensor_get_element_type(pointer, &type) == OK,
+      ov_tensor_get_byte_size(pointer, &byteCount) == OK,
+      ov_tensor_get_shape(pointer, &shape) == OK
+    else { throw InferenceError("\(model.path): output \(index) cannot be read") }
+    defer { ov_shape_free(&shape) }
+    // An empty tensor may have no memory.
+    if byteCount > 0 {
+      guard ov_tensor_data(pointer, &data) == OK, data != nil else {
+        throw InferenceError("\(model.path): output \(index) cannot be read")
+      }
+    }
+    var dimensions = (0..<Int(shape.rank)).map { Int(shape.dims[$0]) }
+    if batch > 1, dimensions.first == batch {
+      dimensions[0] = 1
+      byteCount /= batch
+    }
+    return TensorView(
+      elementType: ElementType(type), shape: dimensions,
+      bytes: UnsafeRawBufferPointer(start: data, count: byteCount))
+  }
+}

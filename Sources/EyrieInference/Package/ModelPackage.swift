@@ -1,0 +1,45 @@
+/// Loads models: finds out everything that is to be known about one before it is run.
+public enum ModelPackage {
+  /// Reads a model and its metadata. Blocks (it reads the whole graph); see ``OpenVINOBackend/open(_:expecting:options:)``
+  /// for an asynchronous way.
+  ///
+  /// - Parameters:
+  ///   - path: one of
+  ///     - a directory with `conversion_metadata.json` (schema `eyrie.model/1`);
+  ///     - a directory that an exporter made, with one `.xml` or `.onnx`, and perhaps a `metadata.yaml`;
+  ///     - an OpenVINO `.xml` with its `.bin` beside it; metadata beside it or in it is used;
+  ///     - an `.onnx`; metadata in it is used, then what is beside it.
+  ///   - task: what the model must do; `nil` takes any.
+  /// - Throws: ``ModelError``, one line that names the file, the reason and the way out.
+  public static func load(_ path: String, expecting task: ModelTask? = nil) throws(ModelError)
+    -> ModelDescription
+  {
+    let location = try ModelLocation.find(path)
+    var metadata: ExportMetadata
+    let precision: ModelPrecision?
+    switch location.format {
+    case .openvino:
+      let file = try IRFile(path: location.path)
+      precision = file.precision
+      metadata = file.exportMetadata
+    case .onnx:
+      let file = try ONNXFile(path: location.path)
+      precision = file.precision
+      metadata = file.exportMetadata
+    case .coreml:
+      throw ModelError(
+        .unsupportedFormat, location.path,
+        "is a Core ML model, which only Apple systems run; export to OpenVINO or ONNX as well")
+    }
+    if let sidecar = location.sidecar {
+      let beside = try MetadataYAML.read(sidecar)
+      // An exported directory's own file is more complete than model_info; what is inside an ONNX file
+      // cannot belong to another model.
+      metadata = location.format == .onnx ? metadata.filled(from: beside) : beside.filled(from: metadata)
+    }
+    let core = try OpenVINOCore.get()
+    var builder = DescriptionBuilder(
+      location: location, metadata: metadata, precision: precision, expected: task)
+    return try builder.build(with: core)
+  }
+}

@@ -1,0 +1,118 @@
+import Foundation
+
+/// `conversion_metadata.json`, schema `eyrie.model/1`. Keys that are not listed here are ignored.
+struct PackageMetadata: Decodable {
+  static let fileName = "conversion_metadata.json"
+  static let schema = "eyrie.model/1"
+  /// Real ones have some kilobytes; with a thousand labels some tens.
+  private static let maximumByteCount = 8 << 20
+
+  var schema: String
+  var name: String?
+  var task: Spelled<ModelTask>
+  var format: Spelled<ModelFormat>
+  var precision: Spelled<ModelPrecision>?
+  var files: OneOrMany<File>?
+  var source: ModelSource?
+  var input: Input?
+  var output: Output?
+  var nms: Suppression?
+
+  struct File: Decodable {
+    var path: String
+    var sha256: String?
+  }
+
+  struct Input: Decodable {
+    var name: String?
+    var width: Int?
+    var height: Int?
+    var channelOrder: Spelled<ChannelOrder>?
+    var layout: Spelled<InputLayout>?
+    var elementType: Spelled<ElementType>?
+    var resize: Spelled<ResizeMode>?
+    var padValue: Double?
+    var mean: OneOrMany<Double>?
+    var std: OneOrMany<Double>?
+    var scale: Double?
+    var embeddedPreprocessing: Bool?
+    var dynamicSpatial: Bool?
+    var stride: Int?
+
+    enum CodingKeys: String, CodingKey {
+      case name, width, height
+      case channelOrder = "channel_order"
+      case layout
+      case elementType = "element_type"
+      case resize
+      case padValue = "pad_value"
+      case mean, std, scale
+      case embeddedPreprocessing = "embedded_preprocessing"
+      case dynamicSpatial = "dynamic_spatial"
+      case stride
+    }
+  }
+
+  struct Output: Decodable {
+    var kind: Spelled<OutputKind>?
+    var names: [String]?
+    var labels: Labels?
+    var dimension: Int?
+    var normalized: Bool?
+    var topK: Int?
+    var layout: Spelled<DetectionLayout>?
+    var objectness: Bool?
+
+    enum CodingKeys: String, CodingKey {
+      case kind, names, labels, dimension, normalized
+      case topK = "top_k"
+      case layout, objectness
+    }
+  }
+
+  struct Suppression: Decodable {
+    var embedded: Bool?
+    var confidence: Double?
+    var iou: Double?
+    var classAgnostic: Bool?
+    var maxDetections: Int?
+
+    enum CodingKeys: String, CodingKey {
+      case embedded, confidence, iou
+      case classAgnostic = "class_agnostic"
+      case maxDetections = "max_detections"
+    }
+  }
+
+  /// Reads and checks the file.
+  static func read(_ path: String) throws(ModelError) -> PackageMetadata {
+    if let size = fileSize(path), size > maximumByteCount {
+      throw ModelError(.invalidMetadata, path, "is too large for model metadata (\(size) bytes)")
+    }
+    let data: Data
+    do {
+      data = try Data(contentsOf: URL(fileURLWithPath: path))
+    } catch {
+      throw ModelError(.unreadable, path, "cannot be read: \(reason(of: error))")
+    }
+    do {
+      // The schema first: a later one may differ in everything else.
+      let stated = try JSONDecoder().decode(SchemaOnly.self, from: data).schema
+      guard stated == schema else {
+        throw ModelError(
+          .invalidMetadata, path, "schema is \"\(stated)\", and this version reads \"\(schema)\"")
+      }
+      let metadata = try JSONDecoder().decode(PackageMetadata.self, from: data)
+      try metadata.check(path)
+      return metadata
+    } catch let error as ModelError {
+      throw error
+    } catch {
+      throw ModelError(.invalidMetadata, path, reason(ofDecoding: error))
+    }
+  }
+
+  private struct SchemaOnly: Decodable {
+    var schema: String
+  }
+}

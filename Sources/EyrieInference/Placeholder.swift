@@ -1,2 +1,0 @@
-import COpenVINO
-func v() { var c: OpaquePointer?; ov_core_create(&c) }
