@@ -54,6 +54,9 @@ struct DetectionHeadTests {
     Case(shape: [8, 84, 8400]),
     Case(shape: [1, 1, 100, 7]),
     Case(shape: [1, 116, 8400], labels: 80),
+    // A label too few, a label too many.
+    Case(shape: [1, 84, 8400], labels: 79),
+    Case(shape: [1, 84, 8400], labels: 81),
     Case(shape: [1, 50, 60]),
     Case(shape: []),
   ]

@@ -73,17 +73,22 @@ struct IRBuilder {
       )
     }
     let ports = inputs.enumerated().map { index, input in
-      "<port id=\"\(index)\" precision=\"\(input.type.uppercased())\">\(dimensions(input.shape))</port>"
+      "<port id=\"\(index)\" precision=\"\(precision(input.type))\">\(dimensions(input.shape))</port>"
     }
     var text = "<layer id=\"\(id)\" name=\"\(name)\" type=\"\(type)\" version=\"opset1\">"
     if !data.isEmpty { text += "<data \(data)/>" }
     if !ports.isEmpty { text += "<input>\(ports.joined())</input>" }
     if let shape {
-      text += "<output><port id=\"\(inputs.count)\" precision=\"\(element.uppercased())\" names=\"\(name)\">"
+      text += "<output><port id=\"\(inputs.count)\" precision=\"\(precision(element))\" names=\"\(name)\">"
       text += "\(dimensions(shape))</port></output>"
     }
     layers.append(text + "</layer>")
     return Port(layer: id, port: inputs.count, shape: shape ?? [], type: element)
+  }
+
+  /// What a port calls a type: `FP32` for `f32`.
+  private func precision(_ type: String) -> String {
+    type.hasPrefix("f") ? "FP" + type.dropFirst() : type.uppercased()
   }
 
   private func dimensions(_ shape: [Int]) -> String { shape.map { "<dim>\($0)</dim>" }.joined() }
