@@ -33,9 +33,11 @@ enum OpenVINOStatus {
   static func telling(_ message: String) -> String {
     let lines = message.split(whereSeparator: \.isNewline).map { trimmed($0) }
     let useful = lines.filter { line in
-      !line.isEmpty && !isLocation(line) && line != "FrontEnd API failed with GeneralFailure:"
+      !line.isEmpty && !isLocation(line) && line != "Summary:"
+        && !line.hasPrefix("FrontEnd API failed with ")
     }
-    let text = useful.prefix(3).joined(separator: " ")
+    let text = useful.prefix(4).map { $0.hasPrefix("-- ") ? String($0.dropFirst(3)) : $0 }
+      .joined(separator: " ")
     if text.isEmpty {
       // Only a failed check is left: its condition says more than nothing.
       return lines.first { $0.hasPrefix("Check '") }.map { String($0.prefix(200)) } ?? ""

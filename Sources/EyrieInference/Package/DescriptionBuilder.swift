@@ -119,6 +119,6 @@ struct DescriptionBuilder {
     SuppressionSettings(
       embedded: output.layout == .endToEnd || package?.nms?.embedded == true,
       confidence: package?.nms?.confidence, iou: package?.nms?.iou,
-      classAgnostic: package?.nms?.classAgnostic, maxDetections: package?.nms?.maxDetections)
+      classAgnostic: package?.nms?.classAgnostic, maxDetections: package?.nms?.maxDetections?.value)
   }
 }

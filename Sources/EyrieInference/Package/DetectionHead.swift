@@ -84,7 +84,13 @@ struct DetectionHead: Equatable {
   private static func decide(
     _ shape: [Int], among all: [Reading], labels: Int, knowing known: Knowledge
   ) -> Result<DetectionHead, Refusal> {
-    let fitting = all.filter { $0.layout == .endToEnd || $0.classCount == labels }
+    let gridSizes = GridSizes(width: known.width, height: known.height)
+    let fitting = all.filter { reading in
+      // One box a cell means a head of YOLOv8 and later, without objectness: then a label is missing.
+      // (YOLOX has both, but takes other input; its metadata has to say so.)
+      if reading.objectness, known.objectness != true, gridSizes.isOneACell(reading.anchors) { return false }
+      return reading.layout == .endToEnd || reading.classCount == labels
+    }
     guard !fitting.isEmpty else {
       let reason =
         "with \(labels) classes it would have \(4 + labels) values an anchor, or 6 a row end to end "

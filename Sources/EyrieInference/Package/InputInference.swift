@@ -40,10 +40,12 @@ extension DescriptionBuilder {
     let (heightAxis, widthAxis) = layout == .nchw ? (2, 3) : (1, 2)
     let fixed = (width: port.shape[widthAxis], height: port.shape[heightAxis])
     let width = try side(
-      "width", fixed: fixed.width, package: package?.input?.width, exported: metadata.width, task: task,
+      "width", fixed: fixed.width, package: package?.input?.width?.value, exported: metadata.width,
+      task: task,
       port: port)
     let height = try side(
-      "height", fixed: fixed.height, package: package?.input?.height, exported: metadata.height, task: task,
+      "height", fixed: fixed.height, package: package?.input?.height?.value, exported: metadata.height,
+      task: task,
       port: port)
     guard port.shape[0] == -1 || (1...256).contains(port.shape[0]) else {
       throw ModelError(
@@ -147,7 +149,7 @@ extension DescriptionBuilder {
       padValue: stated?.padValue.map { Int($0.rounded()) } ?? metadata.padValue ?? 114,
       mean: range.mean, std: range.std, scale: range.scale, embeddedPreprocessing: embedded,
       dynamicSpatial: frame.dynamicSpatial,
-      stride: stated?.stride ?? metadata.stride ?? (task == .detect ? 32 : 1),
+      stride: stated?.stride?.value ?? metadata.stride ?? (task == .detect ? 32 : 1),
       dynamicBatch: frame.dynamicBatch, batch: frame.batch)
   }
 

@@ -36,6 +36,21 @@ struct Labels: Decodable {
   }
 }
 
+/// A whole number. Foundation calls the whole text invalid when it meets `1.5` or `1e99` in place of one.
+struct WholeNumber: Decodable {
+  var value: Int
+
+  init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    let number = try container.decode(Double.self)
+    guard let value = Int(exactly: number) else {
+      throw DecodingError.dataCorruptedError(
+        in: container, debugDescription: "is \(number), not a whole number")
+    }
+    self.value = value
+  }
+}
+
 /// A value that converters spell in several ways (`NCHW`, `nchw`; `float32`, `f32`).
 struct Spelled<Value: CaseIterable & RawRepresentable & Sendable>: Decodable
 where Value.RawValue == String {
@@ -65,7 +80,7 @@ func reason(ofDecoding error: any Error) -> String {
   case .typeMismatch(let type, let context):
     return "\(keyText(context.codingPath)) is no \(jsonName(of: type))"
   case .dataCorrupted(let context):
-    if context.codingPath.isEmpty { return "is no JSON" }
+    if context.codingPath.isEmpty { return "is no JSON that can be read" }
     return "\(keyText(context.codingPath)) \(context.debugDescription)"
   @unknown default: return "\(error)"
   }
@@ -88,7 +103,6 @@ private func jsonName(of type: any Any.Type) -> String {
   switch type {
   case is String.Type: "text"
   case is Bool.Type: "true or false"
-  case is Int.Type: "whole number"
   case is Double.Type: "number"
   case is [Any].Type: "array"
   default: "value of the right form"

@@ -130,7 +130,7 @@ extension DescriptionBuilder {
     let kind = package?.output?.kind?.value ?? inferredScores(port)
     return ModelOutput(
       kind: kind, names: outputs.map(\.name), index: index, labels: labels(length), classCount: length,
-      dimension: nil, normalized: nil, topK: package?.output?.topK, shape: port.shape,
+      dimension: nil, normalized: nil, topK: package?.output?.topK?.value, shape: port.shape,
       elementType: port.elementType, layout: nil, objectness: false)
   }
 
@@ -147,7 +147,7 @@ extension DescriptionBuilder {
 
   private mutating func features(in outputs: [OpenVINOModel.Port]) throws(ModelError) -> ModelOutput {
     let (index, port, length) = try vector(in: outputs, "embedding")
-    if let dimension = package?.output?.dimension, dimension != length {
+    if let dimension = package?.output?.dimension?.value, dimension != length {
       throw ModelError(
         .invalidMetadata, location.packagePath,
         "output.dimension is \(dimension), which contradicts the model's output \(list([port]))")

@@ -25,8 +25,8 @@ struct PackageMetadata: Decodable {
 
   struct Input: Decodable {
     var name: String?
-    var width: Int?
-    var height: Int?
+    var width: WholeNumber?
+    var height: WholeNumber?
     var channelOrder: Spelled<ChannelOrder>?
     var layout: Spelled<InputLayout>?
     var elementType: Spelled<ElementType>?
@@ -37,7 +37,7 @@ struct PackageMetadata: Decodable {
     var scale: Double?
     var embeddedPreprocessing: Bool?
     var dynamicSpatial: Bool?
-    var stride: Int?
+    var stride: WholeNumber?
 
     enum CodingKeys: String, CodingKey {
       case name, width, height
@@ -57,9 +57,9 @@ struct PackageMetadata: Decodable {
     var kind: Spelled<OutputKind>?
     var names: [String]?
     var labels: Labels?
-    var dimension: Int?
+    var dimension: WholeNumber?
     var normalized: Bool?
-    var topK: Int?
+    var topK: WholeNumber?
     var layout: Spelled<DetectionLayout>?
     var objectness: Bool?
 
@@ -75,7 +75,7 @@ struct PackageMetadata: Decodable {
     var confidence: Double?
     var iou: Double?
     var classAgnostic: Bool?
-    var maxDetections: Int?
+    var maxDetections: WholeNumber?
 
     enum CodingKeys: String, CodingKey {
       case embedded, confidence, iou

@@ -5,13 +5,13 @@ extension PackageMetadata {
     func fail(_ key: String, _ reason: String) throws(ModelError) -> Never {
       throw ModelError(.invalidMetadata, path, "\(key) \(reason)")
     }
-    for (key, value) in [("input.width", input?.width), ("input.height", input?.height)] {
+    for (key, value) in [("input.width", input?.width?.value), ("input.height", input?.height?.value)] {
       guard let value else { continue }
       guard (1...ExportMetadata.maximumSide).contains(value) else {
         try fail(key, "is \(value), not a number of pixels from 1 to \(ExportMetadata.maximumSide)")
       }
     }
-    if let stride = input?.stride, !(1...1024).contains(stride) {
+    if let stride = input?.stride?.value, !(1...1024).contains(stride) {
       try fail("input.stride", "is \(stride), not a number of pixels from 1 to 1024")
     }
     if let pad = input?.padValue, !(0...255).contains(pad) {
@@ -31,13 +31,13 @@ extension PackageMetadata {
       if key == "input.std", values.contains(0) { try fail(key, "has a zero, and it is divided by") }
     }
     let most = ExportMetadata.maximumClassCount
-    if let dimension = output?.dimension, !(1...most).contains(dimension) {
+    if let dimension = output?.dimension?.value, !(1...most).contains(dimension) {
       try fail("output.dimension", "is \(dimension), not a length from 1 to \(most)")
     }
     for (key, value) in [("nms.confidence", nms?.confidence), ("nms.iou", nms?.iou)] {
       if let value, !(0...1).contains(value) { try fail(key, "is \(value), not a number from 0 to 1") }
     }
-    if let most = nms?.maxDetections, most < 1 {
+    if let most = nms?.maxDetections?.value, most < 1 {
       try fail("nms.max_detections", "is \(most), not at least 1")
     }
     for file in files?.items ?? [] {
