@@ -16,6 +16,12 @@ public final class StopSignal: Sendable {
   /// A signal that nobody has given yet.
   public init() {}
 
+  /// A signal that is also given when another one is, but not the other way round.
+  public convenience init(linkedTo other: StopSignal) {
+    self.init()
+    other.onRequest { [weak self] in self?.request() }
+  }
+
   /// Whether the stop was asked for.
   public var isRequested: Bool { state.withLock(\.isRequested) }
 

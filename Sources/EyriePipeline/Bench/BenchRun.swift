@@ -1,0 +1,106 @@
+public import EyrieGraph
+import EyrieInference
+
+/// Measures how much of the speed of bare inference the whole pipeline keeps.
+///
+/// Both are measured in one process, in turns, so that what else the machine does weighs on both alike. Only
+/// their ratio means something.
+public struct BenchRun: Sendable {
+  /// What was measured.
+  public struct Report: Sendable, Codable, Equatable {
+    /// One turn: inference alone, then the pipeline.
+    public struct Round: Sendable, Codable, Equatable {
+      /// Inferences a second of the library's own asynchronous loop.
+      public var rawFps: Double
+      /// Frames a second of the pipeline.
+      public var pipelineFps: Double
+      /// The second over the first.
+      public var ratio: Double
+    }
+    /// The resident set after each step.
+    public struct Memory: Sendable, Codable, Equatable {
+      var start: ResidentMemory
+      var compiled: ResidentMemory
+      var pipeline: ResidentMemory
+      var peakMb: Double
+    }
+    public var schema = "eyrie.bench/1"
+    public var input: String
+    public var model: RunSummary.Model
+    public var rounds: [Round] = []
+    /// The median of the rounds' ratios.
+    public var ratio = 0.0
+    public var memory: Memory
+  }
+
+  private let options: RunOptions
+  private let rounds: Int
+  private let secondsPerTurn: Double
+
+  /// - Parameters:
+  ///   - options: what to run; it publishes nothing.
+  ///   - rounds: how many turns, at least 1.
+  ///   - secondsPerTurn: how long each half of a turn takes.
+  public init(_ options: RunOptions, rounds: Int, secondsPerTurn: Double) throws(EyrieFailure) {
+    guard (1...1_000).contains(rounds) else {
+      throw EyrieFailure(.usage, "--rounds \(rounds): must be between 1 and 1000")
+    }
+    guard secondsPerTurn > 0, secondsPerTurn < 100_000 else {
+      throw EyrieFailure(.usage, "--seconds \(secondsPerTurn): must be a positive number of seconds")
+    }
+    self.options = options
+    self.rounds = rounds
+    self.secondsPerTurn = secondsPerTurn
+  }
+
+  /// Runs all turns.
+  /// - Parameter log: takes a line after each turn.
+  public func run(stop: StopSignal, log: @Sendable (String) -> Void) async throws(EyrieFailure) -> Report {
+    var memory = Report.Memory(
+      start: .current(), compiled: ResidentMemory(), pipeline: ResidentMemory(), peakMb: 0)
+    var pipelineOptions = options
+    pipelineOptions.loop = true
+    pipelineOptions.duration = secondsPerTurn
+    var report: Report?
+    for number in 1...rounds where !stop.isRequested {
+      let raw = try await measureInference(&memory)
+      let summary = try await DetectionRun(pipelineOptions).run(stop: StopSignal(linkedTo: stop), reporter: .silent)
+      memory.pipeline = .current()
+      memory.peakMb = summary.rssPeakMb
+      let pipeline = summary.fps.mean ?? 0
+      let round = Report.Round(rawFps: raw, pipelineFps: pipeline, ratio: pipeline / max(raw, .leastNonzeroMagnitude))
+      log("round \(number): \(BenchTable.line(round))")
+      var made = report ?? Report(input: options.input, model: summary.model, memory: memory)
+      made.rounds.append(round)
+      made.memory = memory
+      report = made
+    }
+    guard var report else { throw EyrieFailure(.run, "stopped before anything was measured") }
+    let ratios = report.rounds.map(\.ratio).sorted()
+    report.ratio = ratios[ratios.count / 2]
+    return report
+  }
+
+  /// Bare inference in a session of its own, which is gone before the pipeline makes its own.
+  private func measureInference(_ memory: inout Report.Memory) async throws(EyrieFailure) -> Double {
+    let session: InferenceSession
+    do throws(ModelError) {
+      session = try await OpenVINOBackend.open(
+        options.model, expecting: .detect, options: options.compileOptions)
+    } catch {
+      throw EyrieFailure(.usage, "\(error)")
+    }
+    memory.compiled = .current()
+    let loop = RawInferenceLoop(session: session)
+    // The first inferences touch memory for the first time.
+    _ = try await loop.run(for: .seconds(min(0.5, secondsPerTurn)))
+    return try await loop.run(for: .seconds(secondsPerTurn))
+  }
+}
+
+extension BenchRun.Report {
+  /// The report as indented JSON, without a line break at the end.
+  public func json() throws(EyrieFailure) -> String {
+    String(decoding: try JSONFile.encode(self).dropLast(), as: UTF8.self)
+  }
+}

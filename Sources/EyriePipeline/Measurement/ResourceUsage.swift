@@ -1,0 +1,25 @@
+import Foundation
+
+/// What the process has used so far.
+public struct ResourceUsage: Sendable {
+  /// User and system time of all threads, in seconds.
+  public let cpuSeconds: Double
+  /// The greatest resident set size so far, in MiB.
+  public let peakResidentMiB: Double
+
+  /// Reads the counters of this process.
+  public static func current() -> ResourceUsage {
+    var usage = rusage()
+    #if os(Linux)
+      _ = getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+      let unit = 1_024.0  // kilobytes
+    #else
+      _ = getrusage(RUSAGE_SELF, &usage)
+      let unit = 1.0  // bytes
+    #endif
+    func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
+    return ResourceUsage(
+      cpuSeconds: seconds(usage.ru_utime) + seconds(usage.ru_stime),
+      peakResidentMiB: Double(usage.ru_maxrss) * unit / 1_048_576)
+  }
+}

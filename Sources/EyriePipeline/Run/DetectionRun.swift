@@ -1,0 +1,203 @@
+import EyrieEvents
+public import EyrieGraph
+import EyrieInference
+import EyrieMedia
+import Foundation
+
+/// One run of `eyrie run`: a video through a detector to the subscribers.
+///
+///     decode → resize → detect → publish
+///                             ↘ annotate (where asked for)
+public struct DetectionRun: Sendable {
+  /// How long a run waits for a first subscriber, from the moment it listens.
+  private static let settleTime = Duration.milliseconds(500)
+
+  private let options: RunOptions
+  private let backend: ModelBackend
+
+  /// - Parameter options: what to do.
+  public init(_ options: RunOptions) {
+    self.init(options, backend: .openVINO)
+  }
+
+  init(_ options: RunOptions, backend: ModelBackend) {
+    self.options = options
+    self.backend = backend
+  }
+
+  /// Runs until the input ends, a limit of the options is reached, or the stop is requested.
+  /// - Parameters:
+  ///   - stop: ends the input early; what is in flight is still delivered.
+  ///   - reporter: where log lines and progress go.
+  /// - Returns: what was done. It has also been written where the options ask for it.
+  /// - Throws: `EyrieFailure`, one line. The summary file is written even then, if the run had begun.
+  public func run(stop: StopSignal, reporter: RunReporter) async throws(EyrieFailure) -> RunSummary {
+    try options.validate()
+    try checkOutputs()
+    let input = MediaInput(options.input)
+    // The cheap and likely mistakes come first: the model's files, the input, the endpoint.
+    let description = try await loadModel(reporter)
+    let detector = try DetectorSetup(model: description, options: options)
+    let decode = DecodeStage(
+      DecodeStage.Settings(
+        source: try sourceID(of: input).value, input: input, pacing: options.pacing, loop: options.loop,
+        maxFrames: options.maxFrames))
+    let media = try await open(decode, stop: stop)
+    let publish = PublishStage(
+      PublishStage.Settings(
+        runID: UUID().uuidString.lowercased(), source: try sourceID(of: input),
+        modelName: description.name, labels: detector.labels))
+    let endpoint = try await open(publish, stop: stop)
+    let boundAt = ContinuousClock.now
+    let session = try await compile(description)
+    for note in session.model.notes { reporter.log("model \(session.model.name): \(note)") }
+    if let endpoint {
+      try await settle(publish, endpoint: endpoint, boundAt: boundAt, reporter: reporter)
+    }
+
+    let annotate = options.annotate.map { AnnotateStage(path: $0, labels: detector.labels) }
+    let graph = try build(
+      decode, session: session, detector: detector, publish: publish, annotate: annotate, input: input)
+    await publish.countLosses { graph.losses() }
+    let execution = GraphExecution(
+      graph: graph, publish: publish, media: media, options: options, reporter: reporter)
+    let outcome = await execution.run(stop: stop)
+
+    // The last event counts too: the summary is made when the sinks are closed.
+    let closing = await close(publish, outcome: outcome)
+    let summary = await SummaryBuilder(
+      graph: graph, publish: publish, decode: decode, session: session, media: media, outcome: outcome
+    ).summary()
+    if let path = options.summary { try JSONFile.write(summary, to: path, option: "--summary") }
+    if let failure = outcome.failure ?? closing { throw failure }
+    return summary
+  }
+
+  // MARK: - Before the run
+
+  private func loadModel(_ reporter: RunReporter) async throws(EyrieFailure) -> ModelDescription {
+    do throws(ModelError) {
+      return try await withBlockingThread(named: "model") { () throws(ModelError) in
+        try backend.load(options.model)
+      }
+    } catch {
+      throw EyrieFailure(.usage, "\(error)")
+    }
+  }
+
+  private func open(_ decode: DecodeStage, stop: StopSignal) async throws(EyrieFailure) -> MediaDescription {
+    do throws(MediaError) {
+      return try await decode.open(stop: stop)
+    } catch {
+      throw EyrieFailure(.run, "\(error)")
+    }
+  }
+
+  private func open(_ publish: PublishStage, stop: StopSignal) async throws(EyrieFailure) -> String? {
+    do throws(EventError) {
+      return try await publish.open(endpoint: options.publish, jsonl: options.jsonl, stop: stop)
+    } catch {
+      throw EyrieFailure(error.code == .malformed || error.code == .unknownTransport ? .usage : .run, "\(error)")
+    }
+  }
+
+  private func compile(_ description: ModelDescription) async throws(EyrieFailure) -> InferenceSession {
+    do throws(ModelError) {
+      return try await withBlockingThread(named: "inference") { () throws(ModelError) in
+        // OpenVINO's threads inherit the name.
+        try backend.compile(description, options.compileOptions)
+      }
+    } catch {
+      throw EyrieFailure(.usage, "\(error)")
+    }
+  }
+
+  /// Gives subscribers that were there before the run the time to connect: ZeroMQ tries again every 0.1 to
+  /// 0.2 s, and what is published before is lost to them.
+  private func settle(
+    _ publish: PublishStage, endpoint: String, boundAt: ContinuousClock.Instant, reporter: RunReporter
+  ) async throws(EyrieFailure) {
+    reporter.log("publishing on \(endpoint)")
+    do throws(EventError) {
+      if options.waitSubscribers > 0 {
+        reporter.log("waiting for \(options.waitSubscribers) subscribers")
+        _ = try await publish.waitForSubscriptions(options.waitSubscribers, timeout: nil)
+      } else {
+        let left = Self.settleTime - (ContinuousClock.now - boundAt)
+        _ = try await publish.waitForSubscriptions(1, timeout: max(left, .zero))
+      }
+    } catch {
+      throw EyrieFailure(.run, "\(error)")
+    }
+  }
+
+  private func sourceID(of input: MediaInput) throws(EyrieFailure) -> SourceID {
+    do throws(EventError) {
+      return try SourceID(options.source ?? input.shortName)
+    } catch {
+      throw EyrieFailure(.usage, "\(error)")
+    }
+  }
+
+  /// Refuses output paths that cannot work before anything is started.
+  private func checkOutputs() throws(EyrieFailure) {
+    for (option, path) in [
+      ("--summary", options.summary), ("--jsonl", options.jsonl), ("--annotate", options.annotate),
+    ] {
+      guard let path else { continue }
+      var isDirectory: ObjCBool = false
+      if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), isDirectory.boolValue {
+        throw EyrieFailure(.usage, "\(option) \(path): is a directory; name a file")
+      }
+      let parent = URL(fileURLWithPath: path).deletingLastPathComponent().path
+      guard FileManager.default.fileExists(atPath: parent, isDirectory: &isDirectory), isDirectory.boolValue
+      else {
+        throw EyrieFailure(.usage, "\(option) \(path): the directory \(parent) does not exist")
+      }
+    }
+  }
+
+  // MARK: - The graph
+
+  private func build(
+    _ decode: DecodeStage, session: InferenceSession, detector: DetectorSetup, publish: PublishStage,
+    annotate: AnnotateStage?, input: MediaInput
+  ) throws(EyrieFailure) -> StageGraph {
+    // A queue of raw frames costs memory and, live, latency: it only evens out decoding.
+    let overflow = options.overflow ?? (input.isLive ? .dropOldest : .suspend)
+    let resize = ResizeStage(session: session)
+    let detect = DetectStage(requests: session.requestCount, setup: detector)
+    var definition = GraphDefinition()
+    definition.add("decode", source: decode)
+    definition.add("resize", transform: resize)
+    definition.add("detect", transform: detect)
+    definition.add("publish", sink: publish)
+    definition.connect("decode", to: "resize", capacity: input.isLive ? 1 : 4, overflow: overflow)
+    definition.connect("resize", to: "detect", capacity: session.requestCount, overflow: .suspend)
+    definition.connect("detect", to: "publish", capacity: 8, overflow: .suspend)
+    if let annotate {
+      definition.add("annotate", sink: annotate)
+      definition.connect("detect", to: "annotate", capacity: 2, overflow: .suspend)
+    }
+    do throws(GraphError) {
+      return try StageGraph(definition)
+    } catch {
+      throw EyrieFailure(.usage, "\(error)")
+    }
+  }
+
+  // MARK: - After the run
+
+  private func close(_ publish: PublishStage, outcome: GraphExecution.Outcome) async -> EyrieFailure? {
+    do throws(EventError) {
+      if let failure = outcome.failure {
+        try await publish.close(ending: .failed, message: failure.description)
+      } else {
+        try await publish.close(ending: .ended, message: outcome.wasStopped ? "stopped" : "end of stream")
+      }
+      return nil
+    } catch {
+      return EyrieFailure(.run, "\(error)")
+    }
+  }
+}

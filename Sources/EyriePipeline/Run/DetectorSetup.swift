@@ -1,0 +1,87 @@
+import EyrieInference
+import EyrieVision
+
+/// What turns a model's description and the user's options into a detector: the output head and the
+/// thresholds.
+struct DetectorSetup: Sendable {
+  let layout: YOLOHead.Layout
+  let classCount: Int
+  let labels: [String]
+  let outputIndex: Int
+  let settings: DetectionSettings
+
+  /// - Throws: `EyrieFailure` when the model is no detector that Eyrie can read, or an option does not fit it.
+  init(model: ModelDescription, options: RunOptions) throws(EyrieFailure) {
+    guard model.task == .detect, let layout = model.output.layout.map(Self.layout) else {
+      throw EyrieFailure(
+        .usage,
+        "\(options.model): this is no detector (task \(model.task.rawValue), output shape "
+          + "\(model.output.shape)): 'eyrie run' needs a YOLO detector")
+    }
+    self.layout = layout
+    classCount = model.output.classCount
+    labels = model.output.labels
+    outputIndex = model.output.index
+    let classes = try Self.classes(options.classes, labels: model.output.labels)
+    do throws(VisionError) {
+      settings = try DetectionSettings(
+        confidence: Float(options.confidence ?? model.nms.confidence ?? 0.25),
+        iou: Float(options.iou ?? model.nms.iou ?? 0.45),
+        classAgnostic: options.classAgnostic ?? model.nms.classAgnostic ?? false,
+        maxDetections: options.maxDetections ?? model.nms.maxDetections ?? 300,
+        classes: classes)
+    } catch {
+      throw EyrieFailure(.usage, "\(options.model): \(error)")
+    }
+  }
+
+  private static func layout(_ layout: DetectionLayout) -> YOLOHead.Layout {
+    switch layout {
+    case .featuresFirst: .featuresFirst
+    case .anchorsFirst: .anchorsFirst
+    case .endToEnd: .endToEnd
+    }
+  }
+
+  /// The class indices of labels; nil when all are wanted.
+  private static func classes(_ wanted: [String], labels: [String]) throws(EyrieFailure) -> Set<Int>? {
+    if wanted.isEmpty { return nil }
+    var classes: Set<Int> = []
+    for label in wanted {
+      // Two classes may bear one label.
+      let found = labels.indices.filter { labels[$0].lowercased() == label.lowercased() }
+      if found.isEmpty {
+        let hint = NearestName.of(label, among: labels).map { "; did you mean '\($0)'?" } ?? ""
+        throw EyrieFailure(.usage, "--classes: the model has no class '\(label)'\(hint)")
+      }
+      classes.formUnion(found)
+    }
+    return classes
+  }
+}
+
+/// Finds the name that somebody probably meant.
+enum NearestName {
+  /// - Returns: the known name with the least edit distance; nil when even that is far off.
+  static func of(_ word: String, among names: [String]) -> String? {
+    let lower = Array(word.lowercased())
+    let ranked = names.map { (name: $0, distance: distance(lower, Array($0.lowercased()))) }
+    guard let best = ranked.min(by: { $0.distance < $1.distance }) else { return nil }
+    return best.distance <= max(1, lower.count / 2) ? best.name : nil
+  }
+
+  /// Levenshtein's edit distance, one row at a time.
+  private static func distance(_ left: [Character], _ right: [Character]) -> Int {
+    var row = Array(0...right.count)
+    for (i, character) in left.enumerated() {
+      var diagonal = row[0]
+      row[0] = i + 1
+      for (j, other) in right.enumerated() {
+        let substituted = diagonal + (character == other ? 0 : 1)
+        diagonal = row[j + 1]
+        row[j + 1] = min(substituted, row[j] + 1, diagonal + 1)
+      }
+    }
+    return row[right.count]
+  }
+}

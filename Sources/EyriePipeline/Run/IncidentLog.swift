@@ -1,0 +1,39 @@
+import EyrieGraph
+import Synchronization
+
+/// Logs what went wrong without ending the run: the first of each kind in full, the rest as a count, so that a
+/// camera with a bad cable does not fill the disk.
+final class IncidentLog: Sendable {
+  private struct Kind: Hashable {
+    let stage: String
+    let reason: String
+  }
+
+  private let reporter: RunReporter
+  private let kinds = Mutex<[Kind: (count: Int, first: String)]>([:])
+
+  init(_ reporter: RunReporter) {
+    self.reporter = reporter
+  }
+
+  func record(_ incident: Incident) {
+    let kind = Kind(stage: incident.stage, reason: incident.reason)
+    let count = kinds.withLock { kinds in
+      let count = (kinds[kind]?.count ?? 0) + 1
+      kinds[kind] = (count, kinds[kind]?.first ?? incident.message)
+      return count
+    }
+    // 1, 10, 100, …: still alive, no flood.
+    if String(count).dropFirst().allSatisfy({ $0 == "0" }), String(count).first == "1" {
+      let times = count == 1 ? "" : " (\(count) times by now)"
+      reporter.log("\(incident.stage): \(incident.message)\(times)")
+    }
+  }
+
+  /// One line for each kind.
+  var lines: [String] {
+    kinds.withLock { kinds in
+      kinds.map { "\($0.key.stage): \($0.key.reason) × \($0.value.count), first: \($0.value.first)" }.sorted()
+    }
+  }
+}

@@ -1,0 +1,99 @@
+public import EyrieGraph
+public import EyrieInference
+
+/// What `eyrie run INPUT` is asked to do.
+public struct RunOptions: Sendable {
+  /// How fast a file is played.
+  public enum Pacing: String, Sendable, CaseIterable {
+    /// As its timestamps say, like a camera.
+    case realtime
+    /// As fast as the graph takes the frames.
+    case max
+  }
+
+  /// A path or an address.
+  public var input: String
+  /// The model package, a directory or a single file.
+  public var model: String
+  /// The name of the source in events and topics; nil takes it from the input.
+  public var source: String?
+  /// The ZeroMQ endpoint to publish on; nil publishes nothing.
+  public var publish: String?
+  /// How many subscribers to wait for before the first frame; 0 waits a moment for one.
+  public var waitSubscribers = 0
+  /// The arithmetic that inference uses.
+  public var precision = ExecutionPrecision.auto
+  /// The width and height a dynamic model runs at; nil takes the model's own.
+  public var inputSize: (width: Int, height: Int)?
+  /// How many inferences may be under way at once; nil takes what the model's device asks for and one more.
+  public var requests: Int?
+  /// The least confidence of a detection, 0…1; nil takes the model's own, else 0.25.
+  public var confidence: Double?
+  /// The IoU above which the weaker of two boxes is suppressed, 0…1; nil takes the model's own, else 0.45.
+  public var iou: Double?
+  /// The labels to keep; empty keeps all.
+  public var classes: [String] = []
+  /// Whether boxes of different classes suppress one another; nil takes the model's own, else false.
+  public var classAgnostic: Bool?
+  /// The most detections of a frame; nil takes the model's own, else 300.
+  public var maxDetections: Int?
+  /// Stop after this many frames; nil for no limit.
+  public var maxFrames: Int?
+  /// Stop after this many seconds; nil for no limit.
+  public var duration: Double?
+  /// How fast a file is played.
+  public var pacing = Pacing.max
+  /// What happens when frames come faster than they are taken; nil lets files wait and live streams drop.
+  public var overflow: OverflowPolicy?
+  /// Whether to start a file again at its end.
+  public var loop = false
+  /// Where to write the summary as JSON; nil for nowhere.
+  public var summary: String?
+  /// Where to write the events, one a line; nil for nowhere.
+  public var jsonl: String?
+  /// Where to write a picture of a few frames with their boxes; nil for nowhere.
+  public var annotate: String?
+
+  /// The defaults for an input and a model.
+  public init(input: String, model: String) {
+    self.input = input
+    self.model = model
+  }
+
+  /// Checks the numbers.
+  /// - Throws: `EyrieFailure` of kind usage that names the option.
+  public func validate() throws(EyrieFailure) {
+    for (name, value) in [("--confidence", confidence), ("--iou", iou)] {
+      if let value, !(0...1).contains(value) {
+        throw EyrieFailure(.usage, "\(name) \(value): must be between 0 and 1")
+      }
+    }
+    if let maxFrames, maxFrames < 1 {
+      throw EyrieFailure(.usage, "--max-frames \(maxFrames): must be at least 1")
+    }
+    if let maxDetections, !(1...100_000).contains(maxDetections) {
+      throw EyrieFailure(.usage, "--max-detections \(maxDetections): must be between 1 and 100000")
+    }
+    if let requests, !(1...256).contains(requests) {
+      throw EyrieFailure(.usage, "--requests \(requests): must be between 1 and 256")
+    }
+    if let duration, !(duration > 0 && duration < 1e9) {
+      throw EyrieFailure(.usage, "--duration \(duration): must be a positive number of seconds")
+    }
+    if !(0...10_000).contains(waitSubscribers) {
+      throw EyrieFailure(.usage, "--wait-subscribers \(waitSubscribers): must be between 0 and 10000")
+    }
+    if input.isEmpty { throw EyrieFailure(.usage, "the input is empty: name a file or an address") }
+    if model.isEmpty { throw EyrieFailure(.usage, "--model is empty: name a model package or file") }
+  }
+
+  /// How the model is to be compiled.
+  var compileOptions: CompileOptions {
+    var compile = CompileOptions()
+    compile.precision = precision
+    compile.inputWidth = inputSize?.width
+    compile.inputHeight = inputSize?.height
+    compile.requestCount = requests
+    return compile
+  }
+}

@@ -1,0 +1,114 @@
+/// What a run did, as written by `--summary FILE`. Keys are snake_case; times are in the unit their name ends in.
+public struct RunSummary: Sendable, Codable, Equatable {
+  /// Where the frames of the run went. `decoded == inferred + dropped` (all reasons) after a clean end.
+  public struct Frames: Sendable, Codable, Equatable {
+    /// Frames that came out of the decoder.
+    public var decoded = 0
+    /// Frames that went through the model.
+    public var inferred = 0
+    /// Frames whose event was handed to every sink.
+    public var published = 0
+    /// Frames that were not inferred: stage → reason → count.
+    public var dropped: [String: [String: Int]] = [:]
+    /// Frames that were inferred, but whose event was not made.
+    public var droppedAfterInference: [String: [String: Int]] = [:]
+  }
+
+  /// Rates in frames a second.
+  public struct Rates: Sendable, Codable, Equatable {
+    /// From the first to the last event.
+    public var mean: Double?
+    /// The rate that 95 % of the whole one-second windows reached.
+    public var p05: Double?
+    /// The stream's own rate, where it states one.
+    public var source: Double?
+  }
+
+  /// Milliseconds from the arrival of a frame's packet to its event.
+  public struct Latency: Sendable, Codable, Equatable {
+    public var p50: Double?
+    public var p95: Double?
+    public var p99: Double?
+    public var max: Double?
+  }
+
+  /// The work of one stage.
+  public struct Stage: Sendable, Codable, Equatable {
+    /// Time of one item in the stage, in milliseconds.
+    public struct Service: Sendable, Codable, Equatable {
+      public var p50: Double?
+      public var p95: Double?
+    }
+    /// The queue in front of the stage.
+    public struct Queue: Sendable, Codable, Equatable {
+      /// Its high-water mark.
+      public var depthMax: Int
+      /// How many items may wait.
+      public var capacity: Int
+    }
+    /// Items the stage finished.
+    public var processed: Int
+    /// Items that failed in it.
+    public var errors: Int
+    public var serviceMs: Service
+    /// Nil for a source.
+    public var queue: Queue?
+  }
+
+  /// One input.
+  public struct Source: Sendable, Codable, Equatable {
+    public var frames: Int
+    /// Of the displayed picture, in pixels; null before the first frame.
+    public var width: Int?
+    public var height: Int?
+    public var reconnects: Int
+    public var errors: Int
+  }
+
+  /// What was published.
+  public struct Events: Sendable, Codable, Equatable {
+    /// Events handed to the publisher.
+    public var published = 0
+    /// The same by `type`.
+    public var byType: [String: Int] = [:]
+    /// Events that a full queue of a slow subscriber lost.
+    public var droppedAtHighWaterMark = 0
+  }
+
+  /// The model as it ran.
+  public struct Model: Sendable, Codable, Equatable {
+    public var name: String
+    /// The arithmetic that was really used.
+    public var precision: String
+    public var inputWidth: Int
+    public var inputHeight: Int
+    /// Infer requests in use.
+    public var requests: Int
+  }
+
+  public var schema = "eyrie.summary/1"
+  public var runId: String
+  public var model: Model
+  public var frames = Frames()
+  /// All detections of all frames.
+  public var detections = 0
+  public var detectionsByLabel: [String: Int] = [:]
+  /// Candidate boxes that were given up, by reason.
+  public var boxesDropped: [String: Int] = [:]
+  public var events = Events()
+  public var wallS = 0.0
+  /// User and system time of the run, in seconds of one core.
+  public var cpuS = 0.0
+  public var fps = Rates()
+  /// Stream time processed for each second of wall time.
+  public var realtimeRatio: Double?
+  public var latencyMs = Latency()
+  public var stages: [String: Stage] = [:]
+  /// The greatest resident set size of the process, in MiB.
+  public var rssPeakMb = 0.0
+  public var sources: [String: Source] = [:]
+  /// Items in flight when the drain deadline had passed.
+  public var leftBehind = 0
+  /// One line for each kind of trouble that did not end the run.
+  public var warnings: [String] = []
+}

@@ -1,0 +1,91 @@
+import EyrieGraph
+import EyrieMedia
+import EyrieVision
+import Foundation
+
+/// Keeps a few frames with their boxes, spread over the run, and writes them as one JPEG picture at the end.
+///
+/// It does not know how long the run will be: it takes every frame with detections until it has eight, then
+/// drops every other one and takes only every second frame, and so on. What it holds is bounded, and so is
+/// its work.
+actor AnnotateStage: SinkStage {
+  private static let mostKept = 8
+  private static let shown = 4
+  private static let tileWidth = 640
+  private static let tileHeight = 480
+
+  nonisolated let executor = ThreadExecutor(name: "annotate")
+  nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+  private let path: String
+  private let labels: [String]
+  private let scaler = FrameScaler()
+  private var kept: [(index: Int, image: RGBImage)] = []
+  private var interval = 1
+
+  init(path: String, labels: [String]) {
+    self.path = path
+    self.labels = labels
+  }
+
+  func consume(_ item: DetectedFrame) async throws(StageFailure) {
+    guard item.source.index.isMultiple(of: interval), !item.result.detections.isEmpty else { return }
+    do {
+      kept.append((item.source.index, try draw(item)))
+    } catch {
+      throw .item(reason: "draw_failed", message: "frame \(item.source.index): \(error)")
+    }
+    if kept.count >= Self.mostKept {
+      interval *= 2
+      kept = kept.filter { $0.index.isMultiple(of: interval) }
+    }
+  }
+
+  func finish() async throws(StageFailure) {
+    guard !kept.isEmpty else { return }
+    let step = max(1, kept.count / Self.shown)
+    let images = stride(from: 0, to: kept.count, by: step).prefix(Self.shown).map { kept[$0].image }
+    do {
+      let sheet = try RGBImage.contactSheet(images, columns: images.count < 2 ? 1 : 2)
+      let jpeg = try sheet.pixels.withUnsafeBytes { bytes in
+        try JPEGEncoder.encode(
+          rgb: bytes, width: sheet.width, height: sheet.height, rowBytes: sheet.width * 3, quality: 90)
+      }
+      try Data(jpeg).write(to: URL(fileURLWithPath: path), options: .atomic)
+    } catch {
+      throw .fatal(EyrieFailure(.run, "--annotate \(path): cannot be written: \(error)"))
+    }
+  }
+
+  /// The frame, reduced to the size of a tile, with its boxes.
+  private func draw(_ item: DetectedFrame) throws -> RGBImage {
+    let frame = item.source.frame
+    let fit = min(
+      1, Double(Self.tileWidth) / Double(frame.width), Double(Self.tileHeight) / Double(frame.height))
+    let width = max(1, Int((Double(frame.width) * fit).rounded()))
+    let height = max(1, Int((Double(frame.height) * fit).rounded()))
+    var pixels = [UInt8](repeating: 0, count: width * height * 3)
+    try pixels.withUnsafeMutableBytes { bytes in
+      try scaler.scale(
+        frame, into: bytes,
+        target: ScaleTarget(
+          canvasWidth: width, canvasHeight: height, x: 0, y: 0, width: width, height: height,
+          pixelOrder: .rgb, padding: 0))
+    }
+    var image = try RGBImage(width: width, height: height, pixels: pixels)
+    let scaleX = Float(width) / Float(frame.width)
+    let scaleY = Float(height) / Float(frame.height)
+    // The surest on top.
+    for detection in item.result.detections.reversed() {
+      let color = ClassPalette.color(forClass: detection.classID)
+      let box = detection.box
+      image.drawRectangle(
+        x: box.x * scaleX, y: box.y * scaleY, width: box.width * scaleX, height: box.height * scaleY,
+        thickness: image.lineThickness, color: color)
+      let label = labels.indices.contains(detection.classID) ? labels[detection.classID] : "class \(detection.classID)"
+      let percent = Int((detection.confidence * 100).rounded())
+      image.drawLabel("\(label) \(percent)%", x: box.x * scaleX, y: box.y * scaleY, background: color)
+    }
+    return image
+  }
+}

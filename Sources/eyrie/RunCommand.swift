@@ -1,0 +1,141 @@
+import ArgumentParser
+import EyrieGraph
+import EyrieInference
+import EyriePipeline
+import Foundation
+
+struct RunCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run",
+    abstract: "Detect objects in a video and publish the events.",
+    discussion: """
+      EXAMPLES
+        eyrie run street.mp4 --model models/yolov3-tiny --publish tcp://127.0.0.1:5555
+        eyrie run street.mp4 --model yolov8n_openvino_model --classes person,car --jsonl events.jsonl
+
+      A summary table goes to stdout, everything else to stderr. SIGINT and SIGTERM stop the input and
+      deliver what is in flight, within 3 seconds; a second signal ends at once.
+      """)
+
+  @Argument(
+    help: ArgumentHelp(
+      "A video file, an image, an image sequence (img_%03d.png) or an address.", valueName: "input"))
+  var input: String
+
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp(
+      "A model package, an exported model directory, an .xml or an .onnx file.", valueName: "dir|file"))
+  var model: String
+
+  @Option(
+    help: ArgumentHelp(
+      "The name of the source in events; taken from the input if not given.", valueName: "name"))
+  var source: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Publish events on this ZeroMQ endpoint, such as tcp://127.0.0.1:5555 or ipc:///tmp/eyrie.",
+      valueName: "endpoint"))
+  var publish: String?
+
+  @Option(help: ArgumentHelp("Wait for this many subscribers before the first frame.", valueName: "n"))
+  var waitSubscribers = 0
+
+  @Option(help: "The arithmetic of inference: auto, f32, bf16 or f16.")
+  var precision: ExecutionPrecision = .auto
+
+  @Option(help: ArgumentHelp("How many inferences may be under way at once.", valueName: "n"))
+  var requests: Int?
+
+  @Option(
+    help: ArgumentHelp("Run a dynamic model at this input size, such as 640 or 640x384.", valueName: "size"))
+  var inputSize: InputSize?
+
+  @Option(
+    help: ArgumentHelp(
+      "The least confidence of a detection, 0…1 (default: the model's, else 0.25).", valueName: "0…1"))
+  var confidence: Double?
+
+  @Option(
+    help: ArgumentHelp(
+      "Suppress the weaker of two boxes above this IoU, 0…1 (default: the model's, else 0.45).",
+      valueName: "0…1"))
+  var iou: Double?
+
+  @Option(help: ArgumentHelp("Keep only these labels, separated by commas.", valueName: "labels"))
+  var classes: String?
+
+  @Flag(help: "Let boxes of different classes suppress one another.")
+  var classAgnostic = false
+
+  @Option(
+    help: ArgumentHelp("The most detections of a frame (default: the model's, else 300).", valueName: "n"))
+  var maxDetections: Int?
+
+  @Option(help: ArgumentHelp("Stop after this many frames.", valueName: "n"))
+  var maxFrames: Int?
+
+  @Option(help: ArgumentHelp("Stop after this many seconds.", valueName: "s"))
+  var duration: Double?
+
+  @Option(help: "Play a file at the pace of its timestamps (realtime) or as fast as it goes (max).")
+  var pacing: RunOptions.Pacing = .max
+
+  @Option(
+    help: ArgumentHelp(
+      "When frames come too fast: suspend (wait), dropOldest or dropNewest (default: files wait, live streams drop the oldest).",
+      valueName: "policy"))
+  var overflow: OverflowPolicy?
+
+  @Flag(help: "Start a file again at its end.")
+  var loop = false
+
+  @Option(help: ArgumentHelp("Write a summary as JSON.", valueName: "file"))
+  var summary: String?
+
+  @Option(help: ArgumentHelp("Write the events, one a line.", valueName: "file"))
+  var jsonl: String?
+
+  @Option(help: ArgumentHelp("Write a JPEG picture of a few frames with their boxes.", valueName: "file"))
+  var annotate: String?
+
+  func run() async throws {
+    let signals = SignalStop()
+    let reporter = RunReporter(
+      log: { Terminal.log($0) },
+      progress: Terminal.hasInteractiveErrorOutput ? Self.showProgress : nil)
+    let outcome = try await DetectionRun(options()).run(stop: signals.stop, reporter: reporter)
+    Terminal.clearProgress()
+    print(SummaryTable(outcome))
+    if outcome.leftBehind > 0, let code = signals.exitCode { throw ExitCode(code) }
+  }
+
+  @Sendable private static func showProgress(_ progress: RunReporter.Progress) {
+    Terminal.showProgress(ProgressLine(progress: progress).description)
+  }
+
+  private func options() -> RunOptions {
+    var options = RunOptions(input: input, model: model)
+    options.source = source
+    options.publish = publish
+    options.waitSubscribers = waitSubscribers
+    options.precision = precision
+    options.requests = requests
+    if let inputSize { options.inputSize = (inputSize.width, inputSize.height) }
+    options.confidence = confidence
+    options.iou = iou
+    options.classes = classes?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) } ?? []
+    options.classAgnostic = classAgnostic ? true : nil
+    options.maxDetections = maxDetections
+    options.maxFrames = maxFrames
+    options.duration = duration
+    options.pacing = pacing
+    options.overflow = overflow
+    options.loop = loop
+    options.summary = summary
+    options.jsonl = jsonl
+    options.annotate = annotate
+    return options
+  }
+}

@@ -1,0 +1,235 @@
+import EyrieEvents
+import EyrieGraph
+import EyrieInference
+import EyrieTestSupport
+import Foundation
+import Synchronization
+import Testing
+
+@testable import EyriePipeline
+
+@Suite("A run", .timeLimit(.minutes(2)))
+struct DetectionRunTests {
+  struct Broken: Error {}
+
+  /// A backend whose inference is a closure.
+  private func backend(
+    requests: Int = 2, _ body: @escaping @Sendable (UnsafeRawBufferPointer) async throws -> [Float]
+  ) throws -> ModelBackend {
+    let session = try FakeModel.session(requests: requests, body: body)
+    return ModelBackend(
+      load: { (_) throws(ModelError) in session.model },
+      compile: { (_, _) throws(ModelError) in session })
+  }
+
+  @Test("accounts for every frame and gives each one event, in order", arguments: [1, 2, 5])
+  func accounting(requests: Int) async throws {
+    let scratch = try Scratch()
+    try await Clip.pattern(scratch.path("clip.mp4"), frames: 60)
+    var options = RunOptions(input: scratch.path("clip.mp4"), model: "fake")
+    options.jsonl = scratch.path("events.jsonl")
+    options.summary = scratch.path("summary.json")
+    let run = DetectionRun(options, backend: try backend(requests: requests) { bytes in
+      // Work that takes a different time for each frame.
+      for _ in 0..<Int(bytes[0] % 7) { await Task.yield() }
+      return FakeModel.box(classID: 1, confidence: 0.9)
+    })
+    let summary = try await run.run(stop: StopSignal(), reporter: .silent)
+    #expect(summary.frames.decoded == 60)
+    #expect(summary.frames.inferred == 60)
+    #expect(summary.frames.published == 60)
+    #expect(summary.frames.dropped == [:])
+    #expect(summary.detections == 60)
+    #expect(summary.detectionsByLabel == ["car": 60])
+    #expect(summary.sources["clip"]?.width == 320)
+    #expect(summary.fps.source == 25)
+    let log = try EventLog(path: scratch.path("events.jsonl"))
+    #expect(log.detections.map(\.frame) == Array(0..<60))
+    #expect(log.detections.map(\.sequence) == (0..<60).map(UInt64.init))
+    #expect(log.detections.map(\.presentationTime) == (0..<60).map { Int64($0) * 40_000_000 })
+    #expect(log.stream.map(\.state) == [.connected, .ended])
+    #expect(summary.events.published == log.all.count)
+    let box = try #require(log.detections.first?.detections.first?.box)
+    // 16 of 64 model pixels are 80 of 320, and the picture is letterboxed.
+    #expect(abs(box.width - 80) < 0.01)
+    #expect(abs(box.x - 120) < 0.01)
+    let written = try Data(contentsOf: URL(fileURLWithPath: scratch.path("summary.json")))
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    #expect(try decoder.decode(RunSummary.self, from: written) == summary)
+  }
+
+  @Test("counts the frames that inference fails on, and goes on")
+  func failingInference() async throws {
+    let scratch = try Scratch()
+    try await Clip.pattern(scratch.path("clip.mp4"), frames: 40)
+    var options = RunOptions(input: scratch.path("clip.mp4"), model: "fake")
+    options.jsonl = scratch.path("events.jsonl")
+    let calls = Counter()
+    let lines = Lines()
+    let run = DetectionRun(options, backend: try backend { _ in
+      if calls.next().isMultiple(of: 4) { throw Broken() }
+      return FakeModel.nothing
+    })
+    let summary = try await run.run(stop: StopSignal(), reporter: RunReporter(log: { lines.add($0) }))
+    #expect(summary.frames.decoded == 40)
+    #expect(summary.frames.inferred == 30)
+    #expect(summary.frames.dropped == ["detect": ["inference_failed": 10]])
+    #expect(summary.stages["detect"]?.errors == 10)
+    #expect(summary.warnings.count == 1)
+    let log = try EventLog(path: scratch.path("events.jsonl"))
+    #expect(log.detections.count == 30)
+    #expect(log.detections.last?.dropped["detect", "inference_failed"] == 10)
+    #expect(log.detections.map(\.sequence) == (0..<30).map(UInt64.init))
+    // The first failure in full and the tenth as a count, not ten lines.
+    #expect(lines.all.filter { $0.contains("Broken") }.count == 2)
+  }
+
+  @Test("drops the oldest frames where asked to, and accounts for them")
+  func overflow() async throws {
+    let scratch = try Scratch()
+    try await Clip.pattern(scratch.path("clip.mp4"), frames: 80)
+    var options = RunOptions(input: scratch.path("clip.mp4"), model: "fake")
+    options.overflow = .dropOldest
+    let door = StopSignal()
+    let stop = StopSignal()
+    let decoded = Counter()
+    let run = DetectionRun(options, backend: try backend(requests: 1) { _ in
+      // Inference stands still until the whole clip has been decoded.
+      if decoded.next() == 1 { await door.wait() }
+      return FakeModel.nothing
+    })
+    async let result = run.run(stop: stop, reporter: RunReporter(log: { _ in }, progress: { progress in
+      if progress.dropped > 0 { door.request() }
+    }))
+    let summary = try await result
+    #expect(summary.frames.decoded == 80)
+    let dropped = summary.frames.dropped["resize"]?["queue_full"] ?? 0
+    #expect(dropped > 0)
+    #expect(summary.frames.inferred + dropped == 80)
+    #expect(summary.frames.published == summary.frames.inferred)
+  }
+
+  @Test("stops after so many frames")
+  func maxFrames() async throws {
+    let scratch = try Scratch()
+    try await Clip.pattern(scratch.path("clip.mp4"), frames: 30)
+    var options = RunOptions(input: scratch.path("clip.mp4"), model: "fake")
+    options.maxFrames = 7
+    let summary = try await DetectionRun(options, backend: try backend { _ in FakeModel.nothing })
+      .run(stop: StopSignal(), reporter: .silent)
+    #expect(summary.frames.decoded == 7)
+    #expect(summary.frames.published == 7)
+  }
+
+  @Test("goes on over the end of a looped file with time that only grows")
+  func loop() async throws {
+    let scratch = try Scratch()
+    try await Clip.pattern(scratch.path("clip.mp4"), frames: 10)
+    var options = RunOptions(input: scratch.path("clip.mp4"), model: "fake")
+    options.loop = true
+    options.maxFrames = 35
+    options.jsonl = scratch.path("events.jsonl")
+    _ = try await DetectionRun(options, backend: try backend { _ in FakeModel.nothing })
+      .run(stop: StopSignal(), reporter: .silent)
+    let events = try EventLog(path: scratch.path("events.jsonl")).detections
+    #expect(events.map(\.frame) == Array(0..<35))
+    #expect(events.map(\.presentationTime) == (0..<35).map { Int64($0) * 40_000_000 })
+  }
+
+  @Test("delivers what is in flight when it is stopped")
+  func stop() async throws {
+    let scratch = try Scratch()
+    try await Clip.pattern(scratch.path("clip.mp4"), frames: 30)
+    var options = RunOptions(input: scratch.path("clip.mp4"), model: "fake")
+    options.loop = true
+    let stop = StopSignal()
+    let calls = Counter()
+    let run = DetectionRun(options, backend: try backend { _ in
+      if calls.next() == 100 { stop.request() }
+      return FakeModel.nothing
+    })
+    let summary = try await run.run(stop: stop, reporter: .silent)
+    #expect(summary.leftBehind == 0)
+    #expect(summary.frames.decoded >= 100)
+    #expect(summary.frames.published == summary.frames.decoded)
+  }
+
+  @Test("plays a file at the pace of its timestamps")
+  func realtime() async throws {
+    let scratch = try Scratch()
+    try await Clip.pattern(scratch.path("clip.mp4"), frames: 26)
+    var options = RunOptions(input: scratch.path("clip.mp4"), model: "fake")
+    options.pacing = .realtime
+    let start = ContinuousClock.now
+    _ = try await DetectionRun(options, backend: try backend { _ in FakeModel.nothing })
+      .run(stop: StopSignal(), reporter: .silent)
+    // 26 frames at 25 a second: the last is due one second after the first. Never earlier.
+    #expect(ContinuousClock.now - start >= .seconds(1))
+  }
+
+  @Test("follows a picture that changes its size, and says so")
+  func formatChange() async throws {
+    let scratch = try Scratch()
+    try await Clip.pattern(scratch.path("a.ts"), frames: 10, size: "320x180")
+    try await Clip.pattern(scratch.path("b.ts"), frames: 10, size: "160x120")
+    let joined = try ["a.ts", "b.ts"].flatMap { Array(try Data(contentsOf: URL(fileURLWithPath: scratch.path($0)))) }
+    var options = RunOptions(input: try scratch.write(joined, to: "joined.ts"), model: "fake")
+    options.jsonl = scratch.path("events.jsonl")
+    _ = try await DetectionRun(options, backend: try backend { _ in FakeModel.box(classID: 0, confidence: 0.8) })
+      .run(stop: StopSignal(), reporter: .silent)
+    let log = try EventLog(path: scratch.path("events.jsonl"))
+    #expect(log.detections.map(\.width) == Array(repeating: 320, count: 10) + Array(repeating: 160, count: 10))
+    #expect(log.stream.map(\.state) == [.connected, .formatChanged, .ended])
+    let last = try #require(log.detections.last?.detections.first?.box)
+    #expect(abs(last.width - 40) < 0.01)
+  }
+
+  @Test("keeps only the classes that are asked for, and names those it does not know")
+  func classes() async throws {
+    let scratch = try Scratch()
+    try await Clip.pattern(scratch.path("clip.mp4"), frames: 5)
+    var options = RunOptions(input: scratch.path("clip.mp4"), model: "fake")
+    options.classes = ["Person"]
+    let car = try backend { _ in FakeModel.box(classID: 1, confidence: 0.9) }
+    let summary = try await DetectionRun(options, backend: car).run(stop: StopSignal(), reporter: .silent)
+    #expect(summary.detections == 0)
+    options.classes = ["persn"]
+    let failure = await #expect(throws: EyrieFailure.self) {
+      try await DetectionRun(options, backend: car).run(stop: StopSignal(), reporter: .silent)
+    }
+    #expect(failure?.kind == .usage)
+    #expect(failure?.description == "--classes: the model has no class 'persn'; did you mean 'person'?")
+  }
+
+  @Test("writes a picture of a few frames")
+  func annotate() async throws {
+    let scratch = try Scratch()
+    try await Clip.pattern(scratch.path("clip.mp4"), frames: 50)
+    var options = RunOptions(input: scratch.path("clip.mp4"), model: "fake")
+    options.annotate = scratch.path("annotated.jpg")
+    _ = try await DetectionRun(options, backend: try backend { _ in FakeModel.box(classID: 0, confidence: 0.8) })
+      .run(stop: StopSignal(), reporter: .silent)
+    let probe = try await Inspection.probe(scratch.path("annotated.jpg"), decode: true, stop: StopSignal())
+    // Two columns and two rows of 320×180 with gaps of 8.
+    #expect(probe.contains("\"width\" : 664"))
+    #expect(probe.contains("\"height\" : 384"))
+  }
+}
+
+/// A count that concurrent requests share.
+final class Counter: Sendable {
+  private let count = Atomic(0)
+
+  /// 1 for the first call.
+  func next() -> Int { count.wrappingAdd(1, ordering: .relaxed).newValue }
+}
+
+/// Lines that several threads write.
+final class Lines: Sendable {
+  private let lines = Mutex<[String]>([])
+
+  var all: [String] { lines.withLock { $0 } }
+
+  func add(_ line: String) { lines.withLock { $0.append(line) } }
+}

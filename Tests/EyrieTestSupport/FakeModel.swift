@@ -1,0 +1,90 @@
+public import EyrieInference
+import Foundation
+
+/// A backend without a model: what comes out is computed by the test.
+public final class FakeRequest: InferenceRequest, @unchecked Sendable {
+  // Unchecked because its memory is touched by its one owner at a time, as `InferenceRequest` demands.
+
+  /// The memory of the input tensor.
+  public let input: UnsafeMutableRawBufferPointer
+  private let values: UnsafeMutableBufferPointer<Float>
+  private let shape: [Int]
+  private let body: @Sendable (UnsafeRawBufferPointer) async throws -> [Float]
+
+  /// - Parameters:
+  ///   - inputBytes: the size of the input tensor.
+  ///   - shape: of the output tensor of f32.
+  ///   - body: computes the output from the input.
+  public init(
+    inputBytes: Int, shape: [Int], body: @escaping @Sendable (UnsafeRawBufferPointer) async throws -> [Float]
+  ) {
+    input = .allocate(byteCount: inputBytes, alignment: 64)
+    values = .allocate(capacity: shape.reduce(1, *))
+    values.initialize(repeating: 0)
+    self.shape = shape
+    self.body = body
+  }
+
+  deinit {
+    input.deallocate()
+    values.deallocate()
+  }
+
+  /// Runs the test's body.
+  public func infer() async throws(InferenceError) {
+    do {
+      for (index, value) in try await body(UnsafeRawBufferPointer(input)).prefix(values.count).enumerated() {
+        values[index] = value
+      }
+    } catch {
+      throw InferenceError("\(error)")
+    }
+  }
+
+  /// The only output.
+  public func output(_ index: Int) throws(InferenceError) -> TensorView {
+    TensorView(elementType: .f32, shape: shape, bytes: UnsafeRawBufferPointer(values))
+  }
+}
+
+/// A detector of two classes at 64×64 with a features-first head of 10 anchors.
+public enum FakeModel {
+  /// The output that has no detection.
+  public static let nothing = [Float](repeating: 0, count: 60)
+
+  /// The output with one box of a class in the middle of the picture.
+  public static func box(classID: Int, confidence: Float) -> [Float] {
+    var values = nothing
+    for (row, value) in [32, 32, 16, 16].enumerated() { values[row * 10] = Float(value) }
+    values[(4 + classID) * 10] = confidence
+    return values
+  }
+
+  /// What `ModelPackage.load` would say of it.
+  public static func description() throws -> ModelDescription {
+    let json = """
+      {"schema": "eyrie.model/1", "name": "fake", "task": "detect", "format": "onnx", "path": "fake.onnx",
+       "files": [], "source": {},
+       "input": {"name": "images", "width": 64, "height": 64, "channel_order": "rgb", "layout": "NCHW",
+         "element_type": "f32", "resize": "letterbox", "pad_value": 114, "mean": [0, 0, 0], "std": [1, 1, 1],
+         "scale": 255, "embedded_preprocessing": false, "dynamic_spatial": false, "stride": 32,
+         "dynamic_batch": false, "batch": 1},
+       "output": {"kind": "yolo_grid", "names": ["output0"], "index": 0, "labels": ["person", "car"],
+         "class_count": 2, "shape": [1, 6, 10], "element_type": "f32", "layout": "features_first",
+         "objectness": false},
+       "nms": {"embedded": false}, "notes": []}
+      """
+    return try JSONDecoder().decode(ModelDescription.self, from: Data(json.utf8))
+  }
+
+  /// A session of so many requests that all compute the same.
+  public static func session(
+    requests: Int, body: @escaping @Sendable (UnsafeRawBufferPointer) async throws -> [Float]
+  ) throws -> InferenceSession {
+    let made: [any InferenceRequest] = (0..<requests).map { _ in
+      FakeRequest(inputBytes: 64 * 64 * 3, shape: [1, 6, 10], body: body)
+    }
+    return InferenceSession(
+      model: try description(), deviceName: "fake", executedPrecision: .f32, requests: made)
+  }
+}
