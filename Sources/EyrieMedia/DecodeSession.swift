@@ -1,0 +1,224 @@
+import CFFmpeg
+import Foundation
+
+/// One pass over an input: its container, its decoder and what has gone wrong so far.
+final class DecodeSession {
+  /// A picture as the decoder gave it, owned by whoever receives this.
+  struct Decoded {
+    let picture: UnsafeMutablePointer<AVFrame>
+    let geometry: PictureGeometry
+    let arrival: PacketLedger.Arrival
+    let isCorrupt: Bool
+  }
+
+  /// When to give up looking for a picture; only while opening.
+  var deadline: ContinuousClock.Instant?
+
+  private let demuxer: Demuxer
+  private let decoder: VideoDecoder
+  private let readTimeout: Duration?
+  private var packet: UnsafeMutablePointer<AVPacket>?
+  private var ledger = PacketLedger()
+  private var damage = DamageTracker()
+  private var awaitsKeyframe: Bool
+  private var skippedFrames = 0
+  private var deliveredFrames = 0
+  private var readErrors = 0
+  private var decodeErrors = 0
+  private var lastDecodeStatus: Int32 = 0
+  private var isDraining = false
+  private var isFinished = false
+  /// Thrown once the frames still in the decoder are out.
+  private var failure: MediaError?
+
+  /// Containers give an error for every sample behind a cut; more than this in a row is the end.
+  private static let maxReadErrors = 64
+  /// A decoder that gives only errors without taking packets.
+  private static let maxDecodeErrors = 10_000
+  /// So many frames may be held back before the first keyframe; some encoders never send one.
+  private static let maxSkippedFrames = 300
+
+  init(_ input: MediaInput, options: VideoReader.Options, interrupt: MediaInterrupt) throws(MediaError) {
+    let demuxer = try Demuxer(input, timeout: options.openTimeout, interrupt: interrupt)
+    self.demuxer = demuxer
+    let geometry = demuxer.geometry(of: nil)
+    let isLarge = geometry.codedWidth * geometry.codedHeight > 1920 * 1088
+    decoder = try VideoDecoder(
+      stream: demuxer.stream, threads: options.decoderThreads > 0 ? options.decoderThreads : isLarge ? 2 : 1,
+      input: demuxer.input)
+    if case .url = input.locate() {
+      readTimeout = options.readTimeout ?? .seconds(10)
+    } else {
+      readTimeout = options.readTimeout
+    }
+    awaitsKeyframe = decoder.needsKeyframe
+    guard let packet = av_packet_alloc() else {
+      throw MediaError(.outOfMemory, demuxer.input, "out of memory while opening")
+    }
+    self.packet = packet
+  }
+
+  deinit { av_packet_free(&packet) }
+
+  var isRewindable: Bool { demuxer.isRewindable }
+
+  var clock: Timeline.Clock { demuxer.clock(decoderRate: decoder.frameRate) }
+
+  /// What the header says, or with a frame what that shows.
+  func description(of frame: VideoFrame?) -> MediaDescription {
+    let parameters = demuxer.stream.pointee.codecpar.pointee
+    let geometry = frame?.geometry ?? demuxer.geometry(of: nil)
+    let format = AVPixelFormat(frame?.picture.pointee.format ?? parameters.format)
+    func known(_ size: Int) -> Int? { size > 0 ? size : nil }
+    return MediaDescription(
+      input: demuxer.input, format: demuxer.formatName,
+      video: MediaDescription.Video(
+        streamIndex: Int(demuxer.stream.pointee.index),
+        codec: String(cString: avcodec_get_name(parameters.codec_id)),
+        pixelFormat: av_get_pix_fmt_name(format).map { String(cString: $0) },
+        codedWidth: known(geometry.codedWidth), codedHeight: known(geometry.codedHeight),
+        width: known(geometry.width), height: known(geometry.height),
+        rotation: geometry.orientation.degreesClockwise, mirrored: geometry.orientation.isMirrored,
+        sampleAspectRatio: geometry.aspectText, frameRate: demuxer.frameRate,
+        durationSeconds: demuxer.duration,
+        hasTimestamps: demuxer.hasTimestamps))
+  }
+
+  /// The next picture that may be shown, or `nil` at the end.
+  func next(_ warnings: inout WarningCounter) throws(MediaError) -> Decoded? {
+    guard let frame = av_frame_alloc() else {
+      throw MediaError(.outOfMemory, demuxer.input, "out of memory while decoding")
+    }
+    do {
+      while !isFinished {
+        try checkStop()
+        let status = decoder.receive(frame)
+        if status == 0 {
+          if let decoded = accept(frame, &warnings) { return decoded }
+          av_frame_unref(frame)
+        } else if status == FFmpeg.error(EAGAIN), !isDraining {
+          try feed(&warnings)
+        } else if status == EYRIE_ERROR_EOF || status == FFmpeg.error(EAGAIN) {
+          isFinished = true
+        } else {
+          try countDecodeError(status, tag: ledger.nextTag - 1, &warnings)
+        }
+      }
+      try checkOutcome()
+    } catch {
+      free(frame)
+      throw error
+    }
+    free(frame)
+    return nil
+  }
+
+  private func free(_ frame: UnsafeMutablePointer<AVFrame>) {
+    var handle: UnsafeMutablePointer<AVFrame>? = frame
+    av_frame_free(&handle)
+  }
+
+  private func checkStop() throws(MediaError) {
+    if demuxer.ioGuard.isInterrupted { throw .interrupted(demuxer.input) }
+    if let deadline, ContinuousClock.now > deadline {
+      throw MediaError(
+        .undecodable, demuxer.input,
+        "no picture found in the time allowed for opening; check what the file holds")
+    }
+  }
+
+  /// At the end: a failure that was put off, or the lack of any picture, is an error.
+  private func checkOutcome() throws(MediaError) {
+    if let failure {
+      self.failure = nil
+      throw failure
+    }
+    guard deliveredFrames == 0 else { return }
+    let detail = lastDecodeStatus < 0 ? " (\(FFmpeg.message(lastDecodeStatus)))" : ""
+    throw MediaError(
+      .undecodable, demuxer.input,
+      "no picture could be decoded\(detail); the file is damaged or has no frames")
+  }
+
+  /// Wraps a decoded frame, or refuses one that cannot be right.
+  private func accept(_ frame: UnsafeMutablePointer<AVFrame>, _ warnings: inout WarningCounter) -> Decoded? {
+    decodeErrors = 0
+    let tag = eyrie_frame_tag(frame)
+    let isKeyframe = eyrie_frame_is_key(frame) != 0
+    if awaitsKeyframe {
+      let startsAnew = isKeyframe || frame.pointee.pict_type == AV_PICTURE_TYPE_I
+      if !startsAnew, skippedFrames < Self.maxSkippedFrames {
+        skippedFrames += 1
+        warnings.count(.beforeKeyframe)
+        return nil
+      }
+      awaitsKeyframe = false
+    }
+    let decodedWithErrors =
+      frame.pointee.decode_error_flags != 0 || frame.pointee.flags & AV_FRAME_FLAG_CORRUPT != 0
+    deliveredFrames += 1
+    return Decoded(
+      picture: frame, geometry: demuxer.geometry(of: frame), arrival: ledger.arrival(of: tag),
+      isCorrupt: damage.isCorrupt(tag: tag, isKeyframe: isKeyframe, decodedWithErrors: decodedWithErrors))
+  }
+
+  /// Gives the decoder one more packet, or tells it that there are no more.
+  private func feed(_ warnings: inout WarningCounter) throws(MediaError) {
+    guard let packet else { return }
+    let status = demuxer.read(into: packet, timeout: readTimeout)
+    guard status == 0 else { return try handleReadStatus(status, &warnings) }
+    readErrors = 0
+    let tag = ledger.note()
+    if packet.pointee.flags & AV_PKT_FLAG_CORRUPT != 0 {
+      warnings.count(.corruptPacket)
+      damage.damage(at: tag)
+    }
+    let sent = decoder.send(packet, tag: tag)
+    av_packet_unref(packet)
+    if sent < 0, sent != EYRIE_ERROR_EOF { try countDecodeError(sent, tag: tag, &warnings) }
+  }
+
+  private func handleReadStatus(_ status: Int32, _ warnings: inout WarningCounter) throws(MediaError) {
+    if demuxer.ioGuard.isInterrupted { throw .interrupted(demuxer.input) }
+    switch status {
+    case EYRIE_ERROR_EOF:
+      drain()
+    case FFmpeg.error(EAGAIN):
+      // A source with nothing to give right now. Its own waits are over; do not spin.
+      usleep(5_000)
+    case EYRIE_ERROR_INVALID_DATA:
+      damage.damage(at: ledger.nextTag)
+      readErrors += 1
+      guard readErrors < Self.maxReadErrors else {
+        warnings.count(.cutOff)
+        return drain()
+      }
+      warnings.count(.readError)
+    case EYRIE_ERROR_EXIT:
+      failure = .timedOut(demuxer.input, "reading")
+      drain()
+    default:
+      failure = .ffmpeg(status, "reading", input: demuxer.input, guard: demuxer.ioGuard)
+      drain()
+    }
+  }
+
+  private func drain() {
+    isDraining = true
+    _ = decoder.send(nil, tag: 0)
+  }
+
+  private func countDecodeError(
+    _ status: Int32, tag: Int64, _ warnings: inout WarningCounter
+  ) throws(MediaError) {
+    lastDecodeStatus = status
+    warnings.count(.decodeError)
+    damage.damage(at: tag)
+    decodeErrors += 1
+    if status == FFmpeg.error(ENOMEM) {
+      throw MediaError(.outOfMemory, demuxer.input, "out of memory while decoding")
+    }
+    // While packets are taken, their number bounds the errors. Without them something must.
+    if isDraining, decodeErrors > Self.maxDecodeErrors { isFinished = true }
+  }
+}

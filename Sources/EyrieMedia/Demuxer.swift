@@ -1,0 +1,123 @@
+import CFFmpeg
+import Foundation
+
+/// An opened container and the video stream chosen in it.
+final class Demuxer {
+  let input: String
+  let ioGuard: IOGuard
+  /// The chosen stream. Valid as long as this object.
+  let stream: UnsafeMutablePointer<AVStream>
+  /// Whether the input can be opened again from its start.
+  let isRewindable: Bool
+  private var context: UnsafeMutablePointer<AVFormatContext>?
+  /// Outlives `context`, which reads through it.
+  private let pipe: PipeSource?
+
+  /// Opens and probes; bounded by `timeout` except while a pipe waits for its writer.
+  init(_ input: MediaInput, timeout: Duration, interrupt: MediaInterrupt) throws(MediaError) {
+    FFmpeg.silence()
+    let name = input.description
+    let ioGuard = IOGuard(interrupt: interrupt)
+    let opened = try Opener(input: name, ioGuard: ioGuard, timeout: timeout).open(input.locate())
+    ioGuard.arm(nil)
+    self.input = name
+    self.ioGuard = ioGuard
+    pipe = opened.pipe
+    isRewindable = opened.isRewindable
+    stream = opened.stream
+    context = opened.context
+  }
+
+  deinit {
+    avformat_close_input(&context)
+    withExtendedLifetime((pipe, ioGuard)) {}
+  }
+
+  /// Reads the next packet of the chosen stream. Returns FFmpeg's status; other streams are passed over.
+  func read(into packet: UnsafeMutablePointer<AVPacket>, timeout: Duration?) -> Int32 {
+    guard let context else { return EYRIE_ERROR_EOF }
+    let index = stream.pointee.index
+    ioGuard.arm(timeout)
+    defer { ioGuard.arm(nil) }
+    while true {
+      if ioGuard.mustStop { return EYRIE_ERROR_EXIT }
+      let status = av_read_frame(context, packet)
+      if status == 0, packet.pointee.stream_index != index {
+        av_packet_unref(packet)
+        continue
+      }
+      // An error below the container looks like its end: the byte stream knows better.
+      if status == EYRIE_ERROR_EOF, let io = context.pointee.pb, io.pointee.error < 0,
+        io.pointee.error != EYRIE_ERROR_EOF
+      {
+        return io.pointee.error
+      }
+      return status
+    }
+  }
+
+  /// The container's format, as FFmpeg names it (`mov,mp4,m4a,3gp,3g2,mj2`).
+  var formatName: String {
+    guard let name = context?.pointee.iformat?.pointee.name else { return "" }
+    return String(cString: name)
+  }
+
+  private var formatFlags: Int32 { context?.pointee.iformat?.pointee.flags ?? 0 }
+
+  /// Whether the container carries times. Raw streams and pictures have none; what FFmpeg reports for
+  /// pictures is made up.
+  var hasTimestamps: Bool {
+    formatFlags & AVFMT_NOTIMESTAMPS == 0 && !isPicture && stream.pointee.start_time != EYRIE_NOPTS
+  }
+
+  private var isPicture: Bool { formatName.hasPrefix("image2") || formatName.hasSuffix("_pipe") }
+
+  var duration: Double? {
+    guard !isPicture || stream.pointee.nb_frames > 1 || stream.pointee.duration > 1 else { return nil }
+    if stream.pointee.duration != EYRIE_NOPTS, stream.pointee.duration > 0 {
+      return Double(stream.pointee.duration) * av_q2d(stream.pointee.time_base)
+    }
+    guard let total = context?.pointee.duration, total != EYRIE_NOPTS, total > 0 else { return nil }
+    return Double(total) / Double(AV_TIME_BASE)
+  }
+
+  /// Frames a second: the mean where known, else FFmpeg's guess. `nil` where there is none.
+  var frameRate: Double? {
+    for rate in [stream.pointee.avg_frame_rate, stream.pointee.r_frame_rate]
+    where rate.num > 0 && rate.den > 0 {
+      return av_q2d(rate)
+    }
+    return nil
+  }
+
+  /// How this container counts time. `decoderRate` is the rate the coded stream itself states.
+  func clock(decoderRate: AVRational) -> Timeline.Clock {
+    var rate = frameRate ?? 25
+    if !hasTimestamps, !isPicture, decoderRate.num > 0, decoderRate.den > 0 { rate = av_q2d(decoderRate) }
+    let nanoseconds = (1e9 / rate).rounded()
+    return Timeline.Clock(
+      numerator: stream.pointee.time_base.num, denominator: stream.pointee.time_base.den,
+      wrapBits: stream.pointee.pts_wrap_bits,
+      frameDuration: (1_000...10_000_000_000).contains(nanoseconds) ? Int64(nanoseconds) : 40_000_000,
+      mayJump: formatFlags & AVFMT_TS_DISCONT != 0)
+  }
+
+  /// Size, sample aspect ratio (the container's before the codec's) and orientation of a decoded frame,
+  /// or with `nil` of what the header says.
+  func geometry(of frame: UnsafeMutablePointer<AVFrame>?) -> PictureGeometry {
+    let matrix = frame.flatMap(Self.displayMatrix) ?? eyrie_stream_display_matrix(stream)
+    let parameters = stream.pointee.codecpar.pointee
+    return PictureGeometry(
+      codedWidth: Int(frame?.pointee.width ?? parameters.width),
+      codedHeight: Int(frame?.pointee.height ?? parameters.height),
+      aspect: av_guess_sample_aspect_ratio(context, stream, frame),
+      orientation: matrix.map(Orientation.init(displayMatrix:)) ?? .upright)
+  }
+
+  private static func displayMatrix(_ frame: UnsafeMutablePointer<AVFrame>) -> UnsafePointer<Int32>? {
+    guard let data = av_frame_get_side_data(frame, AV_FRAME_DATA_DISPLAYMATRIX),
+      data.pointee.size >= 9 * MemoryLayout<Int32>.size
+    else { return nil }
+    return UnsafeRawPointer(data.pointee.data).assumingMemoryBound(to: Int32.self)
+  }
+}

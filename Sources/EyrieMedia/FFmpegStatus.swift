@@ -1,0 +1,64 @@
+import CFFmpeg
+import Foundation
+
+/// FFmpeg's status codes and its process-wide settings.
+enum FFmpeg {
+  /// `AVERROR(code)`.
+  static func error(_ code: Int32) -> Int32 { -code }
+
+  /// FFmpeg's own words for a status. They never contain the input.
+  static func message(_ status: Int32) -> String {
+    withUnsafeTemporaryAllocation(of: CChar.self, capacity: 128) { buffer in
+      guard let text = buffer.baseAddress else { return "error \(status)" }
+      text.initialize(repeating: 0, count: buffer.count)
+      _ = av_strerror(status, text, buffer.count)
+      return String(cString: text)
+    }
+  }
+
+  /// Keeps FFmpeg from writing to standard error: its lines hold URLs with passwords, and every error
+  /// that matters reaches the caller as a `MediaError` or a counted warning.
+  static func silence() { _ = silenced }
+
+  private static let silenced: Void = av_log_set_level(AV_LOG_QUIET)
+
+  /// Pictures with more pixels are refused, so that a few hostile bytes cannot claim gigabytes.
+  static let maxPixels: Int64 = 1 << 28
+}
+
+extension MediaError {
+  /// The error for a failed FFmpeg call on `input`. The guard tells interruption and timeout apart.
+  static func ffmpeg(_ status: Int32, _ action: String, input: String, guard io: IOGuard?) -> MediaError {
+    if io?.isInterrupted == true { return .interrupted(input) }
+    if io?.isExpired == true || status == FFmpeg.error(ETIMEDOUT) { return .timedOut(input, action) }
+    switch status {
+    case FFmpeg.error(ENOMEM):
+      return MediaError(.outOfMemory, input, "out of memory while \(action)")
+    case FFmpeg.error(EACCES), FFmpeg.error(EPERM):
+      return MediaError(.permissionDenied, input, "permission denied; check who may read it")
+    case FFmpeg.error(ENOENT):
+      return MediaError(.missing, input, "no such file; check the path")
+    case EYRIE_ERROR_INVALID_DATA:
+      return MediaError(
+        .notMedia, input, "not a media file that FFmpeg recognises; check what it really holds")
+    case EYRIE_ERROR_DECODER_NOT_FOUND:
+      return MediaError(.unsupportedCodec, input, "this FFmpeg has no decoder for it; convert it first")
+    case EYRIE_ERROR_PROTOCOL_NOT_FOUND:
+      return MediaError(.unsupportedURL, input, "this FFmpeg does not know the URL's scheme")
+    case EYRIE_ERROR_HTTP_UNAUTHORIZED, EYRIE_ERROR_HTTP_FORBIDDEN:
+      return MediaError(.unauthorized, input, "the server refuses the user name or password")
+    case EYRIE_ERROR_HTTP_NOT_FOUND:
+      return MediaError(.missing, input, "the server has no such stream; check the path of the URL")
+    default:
+      return MediaError(.io, input, "\(FFmpeg.message(status)) while \(action)")
+    }
+  }
+
+  static func interrupted(_ input: String) -> MediaError {
+    MediaError(.interrupted, input, "interrupted")
+  }
+
+  static func timedOut(_ input: String, _ action: String) -> MediaError {
+    MediaError(.timedOut, input, "timed out while \(action); check that the source is alive")
+  }
+}

@@ -1,0 +1,163 @@
+import CFFmpeg
+import Foundation
+
+/// Opens a container, finds its streams and chooses the video. Either everything succeeds or nothing
+/// stays open.
+struct Opener {
+  struct Opened {
+    let context: UnsafeMutablePointer<AVFormatContext>
+    let stream: UnsafeMutablePointer<AVStream>
+    let pipe: PipeSource?
+    let isRewindable: Bool
+  }
+
+  let input: String
+  let ioGuard: IOGuard
+  let timeout: Duration
+
+  /// What FFmpeg is told to open, and how.
+  private struct Request {
+    var url: String
+    var format: String?
+    var pipe: PipeSource?
+    var file: LocalFile?
+    var options: [String: String] = [:]
+    var isRewindable = false
+    /// How far the search for streams may look, in bytes and in seconds of the stream.
+    var probeBytes: Int64?
+    var probeSeconds: Int64?
+  }
+
+  func open(_ locator: MediaInput.Locator) throws(MediaError) -> Opened {
+    let request = try request(for: locator)
+    do {
+      return try open(request)
+    } catch let error where error.reason == .noVideo && request.isRewindable {
+      // The video of a broadcast or a live recording may start long after the sound.
+      var patient = request
+      patient.probeBytes = 128 << 20
+      patient.probeSeconds = 600
+      guard let late = try? open(patient) else { throw error }
+      return late
+    }
+  }
+
+  private func request(for locator: MediaInput.Locator) throws(MediaError) -> Request {
+    switch locator {
+    case .file(let path):
+      let file = try LocalFile(path: path, input: input)
+      // A local file (a playlist, say) must not make FFmpeg open network connections, and its name is a
+      // name, not a pattern.
+      var request = Request(
+        url: "file:\(path)", file: file,
+        options: ["protocol_whitelist": "file,crypto,data", "pattern_type": "none"])
+      if file.kind == .stream {
+        request.pipe = try PipeSource(path: path, input: input, guard: ioGuard)
+      }
+      request.isRewindable = file.kind == .regular
+      return request
+    case .imageSequence(let pattern):
+      guard let sequence = ImageSequence(pattern: pattern), let first = sequence.firstNumber() else {
+        throw MediaError(.missing, input, "no picture matches this pattern; check the path and the digits")
+      }
+      return Request(
+        url: "file:\(sequence.formatPattern)", format: "image2",
+        options: [
+          "protocol_whitelist": "file", "pattern_type": "sequence", "start_number": String(first),
+        ],
+        isRewindable: true)
+    case .url(let url):
+      let scheme = url.prefix { $0 != ":" }.lowercased()
+      // Only listeners (`udp://:5000`) have no host.
+      let needsHost = scheme.hasPrefix("rtsp") || scheme.hasPrefix("http") || scheme.hasPrefix("rtmp")
+      guard let parsed = URLComponents(string: url), !needsHost || parsed.host?.isEmpty == false else {
+        throw MediaError(
+          .unsupportedURL, input, "malformed URL; percent-encode special characters in the password")
+      }
+      var request = Request(url: url, isRewindable: scheme == "http" || scheme == "https")
+      if scheme.hasPrefix("rtsp") { request.options["rtsp_transport"] = "tcp" }
+      return request
+    case .unknownScheme(let scheme):
+      throw MediaError(
+        .unsupportedURL, input, "unknown URL scheme \"\(scheme)\"; use rtsp, http, udp or a path")
+    }
+  }
+
+  private func open(_ request: Request) throws(MediaError) -> Opened {
+    guard let allocated = avformat_alloc_context() else {
+      throw MediaError(.outOfMemory, input, "out of memory while opening")
+    }
+    var context: UnsafeMutablePointer<AVFormatContext>? = allocated
+    allocated.pointee.interrupt_callback = ioGuard.callback
+    if let bytes = request.probeBytes { allocated.pointee.probesize = bytes }
+    if let seconds = request.probeSeconds {
+      allocated.pointee.max_analyze_duration = seconds * Int64(AV_TIME_BASE)
+    }
+    if let pipe = request.pipe {
+      // A pipe may wait for its writer for as long as it takes; the interrupt ends that.
+      allocated.pointee.pb = pipe.io
+      allocated.pointee.flags |= AVFMT_FLAG_CUSTOM_IO
+    } else {
+      ioGuard.arm(timeout)
+    }
+    var options: OpaquePointer?
+    defer { av_dict_free(&options) }
+    for (key, value) in request.options { av_dict_set(&options, key, value, 0) }
+    let format = request.format.flatMap { av_find_input_format($0) }
+    let status = avformat_open_input(&context, request.url, format, &options)
+    // On failure FFmpeg has freed the context.
+    guard status >= 0, let context else {
+      let error = MediaError.ffmpeg(status, "opening", input: input, guard: ioGuard)
+      throw error.reason == .notMedia ? request.file?.diagnose(input: input) ?? error : error
+    }
+    do {
+      return Opened(
+        context: context, stream: try findVideo(in: context), pipe: request.pipe,
+        isRewindable: request.isRewindable)
+    } catch {
+      var closing: UnsafeMutablePointer<AVFormatContext>? = context
+      avformat_close_input(&closing)
+      // A file that opens but has no streams at all may be a cut-off one.
+      throw error.reason == .notMedia ? request.file?.diagnose(input: input) ?? error : error
+    }
+  }
+
+  private func findVideo(
+    in context: UnsafeMutablePointer<AVFormatContext>
+  ) throws(MediaError) -> UnsafeMutablePointer<AVStream> {
+    let format = context.pointee.iformat.map { String(cString: $0.pointee.name) } ?? ""
+    // FFmpeg renders text files as pictures of a terminal. Nobody means that.
+    if ["tty", "bin", "xbin", "adf", "idf"].contains(format) {
+      throw .ffmpeg(EYRIE_ERROR_INVALID_DATA, "opening", input: input, guard: nil)
+    }
+    let status = findStreamInfo(context)
+    if ioGuard.mustStop {
+      throw .ffmpeg(EYRIE_ERROR_EXIT, "looking for streams", input: input, guard: ioGuard)
+    }
+    let choice = StreamChoice(context)
+    guard let stream = choice.best else {
+      if status < 0, choice.isEmpty {
+        throw .ffmpeg(status, "looking for streams", input: input, guard: ioGuard)
+      }
+      throw choice.error(input: input)
+    }
+    for other in choice.streams where other != stream {
+      other.pointee.discard = AVDISCARD_ALL
+    }
+    return stream
+  }
+
+  /// Reads ahead until the streams are known; limits the pictures decoded on the way.
+  private func findStreamInfo(_ context: UnsafeMutablePointer<AVFormatContext>) -> Int32 {
+    let count = Int(context.pointee.nb_streams)
+    var options = [OpaquePointer?](repeating: nil, count: count)
+    for index in 0..<count {
+      av_dict_set(&options[index], "max_pixels", String(FFmpeg.maxPixels), 0)
+    }
+    let status = options.withUnsafeMutableBufferPointer {
+      avformat_find_stream_info(context, count > 0 ? $0.baseAddress : nil)
+    }
+    for index in 0..<count { av_dict_free(&options[index]) }
+    return status
+  }
+}

@@ -1,0 +1,64 @@
+import CFFmpeg
+public import Foundation
+
+/// One decoded picture. It refers to the decoder's own memory: nothing is copied, and holding frames
+/// holds that memory.
+///
+/// `@unchecked Sendable` because the AVFrame is never written after `init`, its pixel buffers are
+/// reference-counted atomically by FFmpeg, and the decoder does not write to a buffer that is referenced.
+public final class VideoFrame: @unchecked Sendable {
+  /// Counts the reader's frames from 0 in display order; goes on when the input is looped.
+  public let index: Int
+  /// Presentation time in nanoseconds: the stream's own, strictly increasing within a reader.
+  public let ptsNanoseconds: Int64
+  /// When the packet of this frame was read, on the monotonic clock.
+  public let arrival: ContinuousClock.Instant
+  /// When the packet of this frame was read, by the wall clock.
+  public let capturedAt: Date
+  /// Whether the picture can be decoded without any other.
+  public let isKeyframe: Bool
+  /// Whether the decoder had to conceal damage in this picture or in one that it refers to.
+  public let isCorrupt: Bool
+
+  let geometry: PictureGeometry
+  /// The stream's own time in nanoseconds, before discontinuities were joined up.
+  let streamNanoseconds: Int64
+  let picture: UnsafeMutablePointer<AVFrame>
+
+  /// Takes over `picture`.
+  init(
+    taking picture: UnsafeMutablePointer<AVFrame>, index: Int, stamp: Timeline.Stamp,
+    arrival: PacketLedger.Arrival, geometry: PictureGeometry, isCorrupt: Bool
+  ) {
+    self.picture = picture
+    self.index = index
+    ptsNanoseconds = stamp.nanoseconds
+    streamNanoseconds = stamp.streamNanoseconds
+    self.arrival = arrival.instant
+    capturedAt = arrival.date
+    self.geometry = geometry
+    isKeyframe = eyrie_frame_is_key(picture) != 0
+    self.isCorrupt = isCorrupt
+  }
+
+  deinit {
+    var handle: UnsafeMutablePointer<AVFrame>? = picture
+    av_frame_free(&handle)
+  }
+
+  /// Width in pixels as stored.
+  public var codedWidth: Int { geometry.codedWidth }
+  /// Height in pixels as stored.
+  public var codedHeight: Int { geometry.codedHeight }
+  /// Width in pixels as displayed: square pixels, upright.
+  public var width: Int { geometry.width }
+  /// Height in pixels as displayed: square pixels, upright.
+  public var height: Int { geometry.height }
+  /// Degrees clockwise (0, 90, 180, 270) that the stored picture must be turned to be upright, after
+  /// mirroring.
+  public var rotation: Int { geometry.orientation.degreesClockwise }
+  /// Whether the stored picture must be mirrored left to right, before turning.
+  public var isMirrored: Bool { geometry.orientation.isMirrored }
+  /// Width to height of a stored pixel, such as `16:11`.
+  public var sampleAspectRatio: String { geometry.aspectText }
+}

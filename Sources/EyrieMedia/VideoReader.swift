@@ -1,0 +1,101 @@
+import CFFmpeg
+
+/// Reads the pictures of one video, one after the other, at the pace of the caller.
+///
+/// It blocks and is not thread-safe: one owner at a time, on a thread that may block. Another thread
+/// stops it through its `MediaInterrupt`. Interlaced video is delivered as whole frames, both fields
+/// woven together as they are stored; nothing is deinterlaced.
+public final class VideoReader {
+  /// How to read.
+  public struct Options: Sendable {
+    /// Threads of the decoder. 0 chooses: one up to 1920×1088 (a second costs 15 % more CPU time and a
+    /// frame of delay, and the other cores are wanted for inference), two above.
+    public var decoderThreads: Int
+    /// How long opening and probing may take. A pipe that has no writer yet is waited for regardless.
+    public var openTimeout: Duration
+    /// How long a read may wait for data. `nil`: 10 s for URLs, without limit for files and pipes.
+    public var readTimeout: Duration?
+
+    /// The defaults suit files.
+    public init(decoderThreads: Int = 0, openTimeout: Duration = .seconds(8), readTimeout: Duration? = nil) {
+      self.decoderThreads = decoderThreads
+      self.openTimeout = openTimeout
+      self.readTimeout = readTimeout
+    }
+  }
+
+  /// What the input is; sizes and pixel format are those of the first picture.
+  public private(set) var description: MediaDescription
+  /// What was wrong so far, by kind.
+  public var warnings: [MediaWarning] { warningCounter.summary }
+
+  private let input: MediaInput
+  private let options: Options
+  private let interrupt: MediaInterrupt
+  private var session: DecodeSession
+  private var timeline: Timeline
+  private var warningCounter = WarningCounter()
+  private var frameCount = 0
+  /// A frame decoded while opening, because the header did not tell enough.
+  private var pending: VideoFrame?
+
+  /// Opens the input, chooses its video stream and makes the decoder ready.
+  ///
+  /// Where the header does not state the size or the pixel format, the first picture is decoded here.
+  /// - Throws: `MediaError`, naming the reason: see `MediaError.Reason`.
+  public init(
+    _ input: MediaInput, options: Options = Options(), interrupt: MediaInterrupt = MediaInterrupt()
+  ) throws(MediaError) {
+    self.input = input
+    self.options = options
+    self.interrupt = interrupt
+    let session = try DecodeSession(input, options: options, interrupt: interrupt)
+    self.session = session
+    timeline = Timeline(session.clock)
+    description = session.description(of: nil)
+    if description.video.pixelFormat == nil || description.video.codedWidth == nil {
+      session.deadline = .now + options.openTimeout
+      pending = try nextFrame()
+      session.deadline = nil
+      if let pending { description = session.description(of: pending) }
+    }
+  }
+
+  /// The next picture in display order, or `nil` after the last one.
+  ///
+  /// Damaged data never ends the stream by itself: the frame is marked, or left out, and counted in
+  /// `warnings`.
+  /// - Throws: `MediaError` if reading fails, is interrupted or times out, or if the input ends without
+  ///   a single picture. Frames decoded before a failure are delivered first.
+  public func nextFrame() throws(MediaError) -> VideoFrame? {
+    if let frame = pending {
+      pending = nil
+      return frame
+    }
+    guard let decoded = try session.next(&warningCounter) else { return nil }
+    let duration = eyrie_frame_duration(decoded.picture)
+    let ticks = decoded.picture.pointee.best_effort_timestamp
+    let stamp = timeline.stamp(ticks == EYRIE_NOPTS ? nil : ticks, duration: duration)
+    if let warning = stamp.warning { warningCounter.count(warning) }
+    if decoded.isCorrupt { warningCounter.count(.corruptFrame) }
+    let frame = VideoFrame(
+      taking: decoded.picture, index: frameCount, stamp: stamp, arrival: decoded.arrival,
+      geometry: decoded.geometry, isCorrupt: decoded.isCorrupt)
+    frameCount += 1
+    return frame
+  }
+
+  /// Starts again from the first picture. Indices go on, and so does time: the next frame comes one
+  /// frame duration after the last.
+  /// - Throws: `MediaError` with `.notRewindable` for pipes and live streams, or whatever opening throws.
+  public func rewind() throws(MediaError) {
+    guard session.isRewindable else {
+      throw MediaError(
+        .notRewindable, input.description, "cannot be read a second time; loop a file instead")
+    }
+    pending = nil
+    // Opening afresh works for every container; seeking to the start does not (raw and broken streams).
+    session = try DecodeSession(input, options: options, interrupt: interrupt)
+    timeline.restart(session.clock)
+  }
+}
