@@ -60,12 +60,14 @@ let package = Package(
     .executableTarget(
       name: "eyrie",
       dependencies: [
-        "EyriePipeline", "EyrieGraph", "EyrieInference", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "EyriePipeline", "EyrieGraph", "EyrieInference",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
 
     .target(
-      name: "EyrieTestSupport", dependencies: ["EyriePipeline", "EyrieInference", "EyrieEvents"], path: "Tests/EyrieTestSupport",
+      name: "EyrieTestSupport", dependencies: ["EyriePipeline", "EyrieInference", "EyrieEvents"],
+      path: "Tests/EyrieTestSupport",
       swiftSettings: strict),
     .testTarget(name: "EyrieGraphTests", dependencies: ["EyrieGraph"], swiftSettings: strict),
     .testTarget(name: "EyrieMediaTests", dependencies: ["EyrieMedia"], swiftSettings: strict),
@@ -74,7 +76,11 @@ let package = Package(
     .testTarget(name: "EyrieEventsTests", dependencies: ["EyrieEvents"], swiftSettings: strict),
     .testTarget(
       name: "EyriePipelineTests",
-      dependencies: ["EyriePipeline", "EyrieTestSupport", "EyrieGraph", "EyrieInference", "EyrieEvents", "EyrieMedia", "eyrie"],
+      dependencies: [
+        "EyriePipeline", "EyrieTestSupport", "EyrieGraph", "EyrieInference", "EyrieEvents", "EyrieMedia",
+        "eyrie",
+      ],
+      exclude: ["Fixtures"],
       swiftSettings: strict),
   ]
 )

@@ -17,7 +17,10 @@ struct BenchCommand: AsyncParsableCommand {
   @Argument(help: ArgumentHelp("A video file; it is played in a loop.", valueName: "input"))
   var input: String
 
-  @Option(name: .shortAndLong, help: ArgumentHelp("A model package, an exported model directory, an .xml or an .onnx file.", valueName: "dir|file"))
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp(
+      "A model package, an exported model directory, an .xml or an .onnx file.", valueName: "dir|file"))
   var model: String
 
   @Option(help: "The arithmetic of inference: auto, f32, bf16 or f16.")

@@ -20,7 +20,9 @@ struct ModelCommand: AsyncParsableCommand {
           eyrie model inspect models/yolov3-tiny
         """)
 
-    @Argument(help: ArgumentHelp("A model package, an exported model directory, an .xml or an .onnx file.", valueName: "dir|file"))
+    @Argument(
+      help: ArgumentHelp(
+        "A model package, an exported model directory, an .xml or an .onnx file.", valueName: "dir|file"))
     var model: String
 
     func run() async throws {

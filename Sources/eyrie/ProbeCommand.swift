@@ -13,7 +13,8 @@ struct ProbeCommand: AsyncParsableCommand {
       width and height are those of the picture as it is shown: after rotation and sample aspect ratio.
       """)
 
-  @Argument(help: ArgumentHelp("A video file, an image, an image sequence or an address.", valueName: "input"))
+  @Argument(
+    help: ArgumentHelp("A video file, an image, an image sequence or an address.", valueName: "input"))
   var input: String
 
   @Flag(help: "Decode every frame: adds frames, first_pts_s, last_pts_s, sizes and warnings.")

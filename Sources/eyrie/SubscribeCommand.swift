@@ -14,10 +14,14 @@ struct SubscribeCommand: AsyncParsableCommand {
       It may be started before the publisher. Events go to stdout, gaps and counts to stderr.
       """)
 
-  @Argument(help: ArgumentHelp("Where the publisher is, such as tcp://127.0.0.1:5555.", valueName: "endpoint"))
+  @Argument(
+    help: ArgumentHelp("Where the publisher is, such as tcp://127.0.0.1:5555.", valueName: "endpoint"))
   var endpoint: String
 
-  @Option(help: ArgumentHelp("What to receive: detections, stream, stats, or one source's, such as detections/cam1. May be given several times.", valueName: "topic"))
+  @Option(
+    help: ArgumentHelp(
+      "What to receive: detections, stream, stats, or one source's, such as detections/cam1. May be given several times.",
+      valueName: "topic"))
   var topic: [String] = []
 
   @Option(help: ArgumentHelp("Stop after this many events.", valueName: "n"))

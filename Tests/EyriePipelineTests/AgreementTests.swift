@@ -9,7 +9,9 @@ import Testing
 
 /// What an independent detector says of the same videos with the same models. Thousands of frames: these run in
 /// release, where the build is optimised.
-@Suite("Agreement with an independent reference", .enabled(if: isOptimised, "runs in release: swift test -c release"))
+@Suite(
+  "Agreement with an independent reference",
+  .enabled(if: isOptimised, "runs in release: swift test -c release"))
 struct AgreementTests {
   static let sharedVideos = ["car-detection", "one-by-one-person-detection"]
   static let hasShared = SharedMaterial.isPresent
@@ -21,7 +23,9 @@ struct AgreementTests {
     let found = try await detect(video, precision: .f32)
     let figures = try Agreement(found, reference: reference(video, "swscale"), least: 0.3)
     print("f32 against swscale reference, \(video): \(figures)")
-    print("f32 against cv2 reference, \(video): \(try Agreement(found, reference: reference(video, "cv2"), least: 0.3))")
+    print(
+      "f32 against cv2 reference, \(video): \(try Agreement(found, reference: reference(video, "cv2"), least: 0.3))"
+    )
     #expect(figures.recall >= 0.995)
     #expect(figures.extra <= 0.005)
   }
@@ -56,7 +60,8 @@ struct AgreementTests {
   }
 
   private func reference(_ video: String, _ kind: String) throws -> Agreement.Reference {
-    try Agreement.Reference(path: SharedMaterial.path("reference/expected/\(video).yolov8n-int8.\(kind).jsonl"))
+    try Agreement.Reference(
+      path: SharedMaterial.path("reference/expected/\(video).yolov8n-int8.\(kind).jsonl"))
   }
 
   private func detect(_ video: String, precision: ExecutionPrecision) async throws -> [DetectionsEvent] {
@@ -124,9 +129,13 @@ struct Agreement: CustomStringConvertible {
     for (event, frame) in zip(events, reference.frames) {
       #expect(event.frame == frame.frame)
       let found = event.detections.map {
-        Item(classID: $0.classID, confidence: $0.confidence, box: [$0.box.x, $0.box.y, $0.box.width, $0.box.height])
+        Item(
+          classID: $0.classID, confidence: $0.confidence,
+          box: [$0.box.x, $0.box.y, $0.box.width, $0.box.height])
       }
-      let expected = frame.detections.map { Item(classID: $0.class_id, confidence: $0.confidence, box: $0.box) }
+      let expected = frame.detections.map {
+        Item(classID: $0.class_id, confidence: $0.confidence, box: $0.box)
+      }
       let forward = Self.partners(of: expected.filter { $0.confidence >= least }, among: found)
       wanted += forward.asked
       matched += forward.met

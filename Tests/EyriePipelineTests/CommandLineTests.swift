@@ -8,7 +8,8 @@ import Testing
 struct CommandLineTests {
   /// Runs a command that must fail: one line on stderr that contains the hints, nothing on stdout.
   private func expectFailure(
-    _ arguments: [String], code: Int32, contains hints: [String], sourceLocation: SourceLocation = #_sourceLocation
+    _ arguments: [String], code: Int32, contains hints: [String],
+    sourceLocation: SourceLocation = #_sourceLocation
   ) async throws {
     let result = try await Tool.eyrie.run(arguments)
     #expect(result.code == code, "\(arguments): \(result.errors)", sourceLocation: sourceLocation)
@@ -21,31 +22,33 @@ struct CommandLineTests {
     }
   }
 
-  @Test("refuses bad arguments with one line and code 2", arguments: [
-    (["run"], "input"),
-    (["run", "a.mp4"], "--model"),
-    (["run", "a.mp4", "--model", "m", "--confidence", "7"], "--confidence"),
-    (["run", "a.mp4", "--model", "m", "--confidence", "nan"], "--confidence"),
-    (["run", "a.mp4", "--model", "m", "--iou", "-1"], "--iou"),
-    (["run", "a.mp4", "--model", "m", "--max-frames", "0"], "--max-frames"),
-    (["run", "a.mp4", "--model", "m", "--duration", "-3"], "--duration"),
-    (["run", "a.mp4", "--model", "m", "--duration", "inf"], "--duration"),
-    (["run", "a.mp4", "--model", "m", "--precision", "f64"], "f64"),
-    (["run", "a.mp4", "--model", "m", "--pacing", "slow"], "slow"),
-    (["run", "a.mp4", "--model", "m", "--input-size", "0x0"], "0x0"),
-    (["run", "a.mp4", "--model", "m", "--requests", "0"], "--requests"),
-    (["run", "a.mp4", "--model", "m", "--summary", "/no/such/dir/s.json"], "/no/such/dir"),
-    (["run", "a.mp4", "--model", "m", "--jsonl", "/"], "directory"),
-    (["run", "a.mp4", "--model", "m", "--nonsense"], "--nonsense"),
-    (["subscribe", "tcp://127.0.0.1"], "tcp://127.0.0.1"),
-    (["subscribe", "smoke://signals"], "smoke"),
-    (["subscribe", "tcp://127.0.0.1:1", "--count", "0"], "--count"),
-    (["subscribe", "tcp://127.0.0.1:1", "--timeout", "0"], "--timeout"),
-    (["subscribe", "tcp://127.0.0.1:1", "--topic", "nonsense/"], "nonsense"),
-    (["probe"], "input"),
-    (["model", "inspect", "/no/such/model"], "/no/such/model"),
-    (["nonsense"], "nonsense"),
-  ])
+  @Test(
+    "refuses bad arguments with one line and code 2",
+    arguments: [
+      (["run"], "input"),
+      (["run", "a.mp4"], "--model"),
+      (["run", "a.mp4", "--model", "m", "--confidence", "7"], "--confidence"),
+      (["run", "a.mp4", "--model", "m", "--confidence", "nan"], "--confidence"),
+      (["run", "a.mp4", "--model", "m", "--iou", "-1"], "--iou"),
+      (["run", "a.mp4", "--model", "m", "--max-frames", "0"], "--max-frames"),
+      (["run", "a.mp4", "--model", "m", "--duration", "-3"], "--duration"),
+      (["run", "a.mp4", "--model", "m", "--duration", "inf"], "--duration"),
+      (["run", "a.mp4", "--model", "m", "--precision", "f64"], "f64"),
+      (["run", "a.mp4", "--model", "m", "--pacing", "slow"], "slow"),
+      (["run", "a.mp4", "--model", "m", "--input-size", "0x0"], "0x0"),
+      (["run", "a.mp4", "--model", "m", "--requests", "0"], "--requests"),
+      (["run", "a.mp4", "--model", "m", "--summary", "/no/such/dir/s.json"], "/no/such/dir"),
+      (["run", "a.mp4", "--model", "m", "--jsonl", "/"], "directory"),
+      (["run", "a.mp4", "--model", "m", "--nonsense"], "--nonsense"),
+      (["subscribe", "tcp://127.0.0.1"], "tcp://127.0.0.1"),
+      (["subscribe", "smoke://signals"], "smoke"),
+      (["subscribe", "tcp://127.0.0.1:1", "--count", "0"], "--count"),
+      (["subscribe", "tcp://127.0.0.1:1", "--timeout", "0"], "--timeout"),
+      (["subscribe", "tcp://127.0.0.1:1", "--topic", "nonsense/"], "nonsense"),
+      (["probe"], "input"),
+      (["model", "inspect", "/no/such/model"], "/no/such/model"),
+      (["nonsense"], "nonsense"),
+    ])
   func badArguments(arguments: [String], hint: String) async throws {
     try await expectFailure(arguments, code: 2, contains: [hint])
   }
@@ -53,27 +56,32 @@ struct CommandLineTests {
   @Test("names the input and the reason when it cannot be read")
   func badInputs() async throws {
     let scratch = try Scratch()
-    try FileManager.default.createDirectory(atPath: scratch.path("folder"), withIntermediateDirectories: false)
+    try FileManager.default.createDirectory(
+      atPath: scratch.path("folder"), withIntermediateDirectories: false)
     var generator = SystemRandomNumberGenerator()
     let noise = (0..<20_000).map { _ in UInt8.random(in: 0...255, using: &generator) }
     try await Clip.pattern(scratch.path("whole.mp4"), frames: 50)
     let whole = [UInt8](try Data(contentsOf: URL(fileURLWithPath: scratch.path("whole.mp4"))))
     try await Clip.make(["-f", "lavfi", "-i", "sine=duration=1", scratch.path("audio.m4a")])
     try await Clip.make([
-      "-f", "lavfi", "-i", "sine=duration=1", "-f", "lavfi", "-i", "color=s=64x64:d=0.04", "-map", "0", "-map",
+      "-f", "lavfi", "-i", "sine=duration=1", "-f", "lavfi", "-i", "color=s=64x64:d=0.04", "-map", "0",
+      "-map",
       "1", "-frames:v", "1", "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-disposition:v", "attached_pic",
       scratch.path("cover.mp3"),
     ])
     let inputs = [
       scratch.path("missing.mp4"), scratch.path("folder"), try scratch.write([], to: "empty.mp4"),
-      try scratch.write(noise, to: "noise.mp4"), try scratch.write(Array(whole.prefix(whole.count / 2)), to: "cut.mp4"),
-      try scratch.write(Array("<html><body>404</body></html>".utf8), to: "page.mp4"), scratch.path("audio.m4a"),
+      try scratch.write(noise, to: "noise.mp4"),
+      try scratch.write(Array(whole.prefix(whole.count / 2)), to: "cut.mp4"),
+      try scratch.write(Array("<html><body>404</body></html>".utf8), to: "page.mp4"),
+      scratch.path("audio.m4a"),
       scratch.path("cover.mp3"),
     ]
     for input in inputs {
       let name = URL(fileURLWithPath: input).lastPathComponent
       let lines = scratch.path("events.jsonl")
-      try await expectFailure(["run", input, "--model", TinyDetector.path, "--jsonl", lines], code: 1, contains: [name])
+      try await expectFailure(
+        ["run", input, "--model", TinyDetector.path, "--jsonl", lines], code: 1, contains: [name])
       try await expectFailure(["probe", input], code: 1, contains: [name])
       let events = (try? Data(contentsOf: URL(fileURLWithPath: lines))) ?? Data()
       #expect(events.isEmpty, "\(name) must give no events")
@@ -84,7 +92,8 @@ struct CommandLineTests {
   func badModels() async throws {
     let scratch = try Scratch()
     try await Clip.pattern(scratch.path("clip.mp4"), frames: 3)
-    try FileManager.default.createDirectory(atPath: scratch.path("nothing"), withIntermediateDirectories: false)
+    try FileManager.default.createDirectory(
+      atPath: scratch.path("nothing"), withIntermediateDirectories: false)
     let models = [
       scratch.path("missing.onnx"), scratch.path("nothing"), try scratch.write([], to: "empty.onnx"),
       try scratch.write(Array("<?xml version=\"1.0\"?><net name=".utf8), to: "corrupt.xml"),
@@ -111,7 +120,9 @@ struct CommandLineTests {
 
   @Test("shows help for every command, with an example")
   func help() async throws {
-    for command in [[], ["run"], ["subscribe"], ["probe"], ["model"], ["model", "inspect"], ["model", "fetch"], ["bench"]] {
+    for command in [
+      [], ["run"], ["subscribe"], ["probe"], ["model"], ["model", "inspect"], ["model", "fetch"], ["bench"],
+    ] {
       let result = try await Tool.eyrie.run(command + ["--help"])
       #expect(result.code == 0)
       #expect(result.output.contains("EXAMPLE"), "\(command)")
@@ -156,7 +167,8 @@ struct CommandLineTests {
     let endpoint = try transport == "ipc" ? "ipc://\(scratch.path("socket"))" : Occupied.freeEndpoint()
     let subscriber = try Tool.eyrie.start(["subscribe", endpoint, "--format", "json", "--until-end"])
     let run = try await Tool.eyrie.run([
-      "run", scratch.path("clip.mp4"), "--model", TinyDetector.path, "--publish", endpoint, "--wait-subscribers", "1",
+      "run", scratch.path("clip.mp4"), "--model", TinyDetector.path, "--publish", endpoint,
+      "--wait-subscribers", "1",
       "--jsonl", scratch.path("events.jsonl"),
     ])
     #expect(run.code == 0, "\(run.errors)")
@@ -168,7 +180,8 @@ struct CommandLineTests {
     #expect(received.output == written)
     #expect(try EventLog(path: scratch.path("events.jsonl")).detections.count == 120)
     let counted = try await Tool.ffprobe.run([
-      "-v", "error", "-count_frames", "-select_streams", "v:0", "-show_entries", "stream=nb_read_frames", "-of",
+      "-v", "error", "-count_frames", "-select_streams", "v:0", "-show_entries", "stream=nb_read_frames",
+      "-of",
       "csv=p=0", scratch.path("clip.mp4"),
     ])
     #expect(counted.output.trimmingCharacters(in: .whitespacesAndNewlines) == "120")
@@ -182,9 +195,12 @@ struct CommandLineTests {
     let nobody = try await Tool.eyrie.run(["subscribe", endpoint, "--timeout", "0.2"])
     #expect(nobody.code == 1)
     #expect(nobody.errors.contains("no event within 0.2 s"))
-    let subscriber = try Tool.eyrie.start(["subscribe", endpoint, "--topic", "detections/clip", "--count", "5"])
+    let subscriber = try Tool.eyrie.start([
+      "subscribe", endpoint, "--topic", "detections/clip", "--count", "5",
+    ])
     let run = try await Tool.eyrie.run([
-      "run", scratch.path("clip.mp4"), "--model", TinyDetector.path, "--publish", endpoint, "--wait-subscribers", "1",
+      "run", scratch.path("clip.mp4"), "--model", TinyDetector.path, "--publish", endpoint,
+      "--wait-subscribers", "1",
     ])
     #expect(run.code == 0)
     let received = await subscriber.result()
@@ -198,7 +214,8 @@ struct CommandLineTests {
     try await Clip.pattern(scratch.path("clip.mp4"), frames: 30)
     let events = scratch.path("events.jsonl")
     let run = try Tool.eyrie.start([
-      "run", scratch.path("clip.mp4"), "--model", TinyDetector.path, "--loop", "--pacing", "realtime", "--jsonl", events,
+      "run", scratch.path("clip.mp4"), "--model", TinyDetector.path, "--loop", "--pacing", "realtime",
+      "--jsonl", events,
       "--summary", scratch.path("summary.json"),
     ])
     while ((try? EventLog(path: events).detections.count) ?? 0) < 3, run.isRunning { await Task.yield() }

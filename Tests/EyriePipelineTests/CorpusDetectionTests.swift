@@ -1,5 +1,6 @@
 import EyrieEvents
 import EyrieGraph
+import EyrieInference
 import EyrieTestSupport
 import Foundation
 import Testing
@@ -7,7 +8,8 @@ import Testing
 @testable import EyriePipeline
 
 /// Constant-output models: the JSON beside each says which boxes must come out, for five sizes of frame.
-@Suite("The detection corpus", .enabled(if: SharedMaterial.isPresent, Comment(rawValue: SharedMaterial.absence)))
+@Suite(
+  "The detection corpus", .enabled(if: SharedMaterial.isPresent, Comment(rawValue: SharedMaterial.absence)))
 struct CorpusDetectionTests {
   struct Case: Decodable {
     struct Result: Decodable {
@@ -38,7 +40,9 @@ struct CorpusDetectionTests {
     let folder = SharedMaterial.path("corpus/models")
     let files = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
     return files.filter { $0.hasSuffix(".onnx") && !$0.hasPrefix("crop_") && !$0.hasPrefix("locator") }
-      .map { String($0.dropLast(5)) }.filter { name in (try? load(name))?.results?.contains { $0.frames != nil } == true }
+      .map { String($0.dropLast(5)) }.filter { name in
+        (try? load(name))?.results?.contains { $0.frames != nil } == true
+      }
       .sorted()
   }()
 
@@ -87,7 +91,8 @@ struct CorpusDetectionTests {
     }
   }
 
-  @Test("refuses what is no detector", arguments: [("classifier_as_detector", "1000"), ("truncated", "damaged")])
+  @Test(
+    "refuses what is no detector", arguments: [("classifier_as_detector", "1000"), ("truncated", "damaged")])
   func refusals(name: String, hint: String) async throws {
     let scratch = try Scratch()
     let picture = scratch.path("black.ppm")
@@ -107,7 +112,8 @@ struct CorpusDetectionTests {
   static let locatorFiles: [(file: String, width: Int, height: Int, frames: Int)] = CorpusTable.rows
     .filter { $0.family == "locator" }
     .compactMap { row in
-      guard let display = row.check["display"]?.split(separator: "x").compactMap({ Int($0) }), display.count == 2,
+      guard let display = row.check["display"]?.split(separator: "x").compactMap({ Int($0) }),
+        display.count == 2,
         let frames = row.check["frames"].flatMap({ Int($0) })
       else { return nil }
       return (row.file, display[0], display[1], frames)
@@ -119,7 +125,8 @@ struct CorpusDetectionTests {
     let json = SharedMaterial.path("corpus/expected/rects_\(width)x\(height).json")
     let truth = try JSONDecoder().decode(Rectangles.self, from: Data(contentsOf: URL(fileURLWithPath: json)))
     var options = RunOptions(
-      input: SharedMaterial.path("corpus/\(file)"), model: SharedMaterial.path("corpus/models/locator_640.onnx"))
+      input: SharedMaterial.path("corpus/\(file)"),
+      model: SharedMaterial.path("corpus/models/locator_640.onnx"))
     options.jsonl = scratch.path("events.jsonl")
     _ = try await DetectionRun(options).run(stop: StopSignal(), reporter: .silent)
     let events = try EventLog(path: scratch.path("events.jsonl")).detections

@@ -29,11 +29,13 @@ struct DetectionRunTests {
     var options = RunOptions(input: scratch.path("clip.mp4"), model: "fake")
     options.jsonl = scratch.path("events.jsonl")
     options.summary = scratch.path("summary.json")
-    let run = DetectionRun(options, backend: try backend(requests: requests) { bytes in
-      // Work that takes a different time for each frame.
-      for _ in 0..<Int(bytes[0] % 7) { await Task.yield() }
-      return FakeModel.box(classID: 1, confidence: 0.9)
-    })
+    let run = DetectionRun(
+      options,
+      backend: try backend(requests: requests) { bytes in
+        // Work that takes a different time for each frame.
+        for _ in 0..<Int(bytes[0] % 7) { await Task.yield() }
+        return FakeModel.box(classID: 1, confidence: 0.9)
+      })
     let summary = try await run.run(stop: StopSignal(), reporter: .silent)
     #expect(summary.frames.decoded == 60)
     #expect(summary.frames.inferred == 60)
@@ -67,10 +69,12 @@ struct DetectionRunTests {
     options.jsonl = scratch.path("events.jsonl")
     let calls = Counter()
     let lines = Lines()
-    let run = DetectionRun(options, backend: try backend { _ in
-      if calls.next().isMultiple(of: 4) { throw Broken() }
-      return FakeModel.nothing
-    })
+    let run = DetectionRun(
+      options,
+      backend: try backend { _ in
+        if calls.next().isMultiple(of: 4) { throw Broken() }
+        return FakeModel.nothing
+      })
     let summary = try await run.run(stop: StopSignal(), reporter: RunReporter(log: { lines.add($0) }))
     #expect(summary.frames.decoded == 40)
     #expect(summary.frames.inferred == 30)
@@ -94,14 +98,20 @@ struct DetectionRunTests {
     let door = StopSignal()
     let stop = StopSignal()
     let decoded = Counter()
-    let run = DetectionRun(options, backend: try backend(requests: 1) { _ in
-      // Inference stands still until the whole clip has been decoded.
-      if decoded.next() == 1 { await door.wait() }
-      return FakeModel.nothing
-    })
-    async let result = run.run(stop: stop, reporter: RunReporter(log: { _ in }, progress: { progress in
-      if progress.dropped > 0 { door.request() }
-    }))
+    let run = DetectionRun(
+      options,
+      backend: try backend(requests: 1) { _ in
+        // Inference stands still until the whole clip has been decoded.
+        if decoded.next() == 1 { await door.wait() }
+        return FakeModel.nothing
+      })
+    async let result = run.run(
+      stop: stop,
+      reporter: RunReporter(
+        log: { _ in },
+        progress: { progress in
+          if progress.dropped > 0 { door.request() }
+        }))
     let summary = try await result
     #expect(summary.frames.decoded == 80)
     let dropped = summary.frames.dropped["resize"]?["queue_full"] ?? 0
@@ -145,10 +155,12 @@ struct DetectionRunTests {
     options.loop = true
     let stop = StopSignal()
     let calls = Counter()
-    let run = DetectionRun(options, backend: try backend { _ in
-      if calls.next() == 100 { stop.request() }
-      return FakeModel.nothing
-    })
+    let run = DetectionRun(
+      options,
+      backend: try backend { _ in
+        if calls.next() == 100 { stop.request() }
+        return FakeModel.nothing
+      })
     let summary = try await run.run(stop: stop, reporter: .silent)
     #expect(summary.leftBehind == 0)
     #expect(summary.frames.decoded >= 100)
@@ -173,13 +185,18 @@ struct DetectionRunTests {
     let scratch = try Scratch()
     try await Clip.pattern(scratch.path("a.ts"), frames: 10, size: "320x180")
     try await Clip.pattern(scratch.path("b.ts"), frames: 10, size: "160x120")
-    let joined = try ["a.ts", "b.ts"].flatMap { Array(try Data(contentsOf: URL(fileURLWithPath: scratch.path($0)))) }
+    let joined = try ["a.ts", "b.ts"].flatMap {
+      Array(try Data(contentsOf: URL(fileURLWithPath: scratch.path($0))))
+    }
     var options = RunOptions(input: try scratch.write(joined, to: "joined.ts"), model: "fake")
     options.jsonl = scratch.path("events.jsonl")
-    _ = try await DetectionRun(options, backend: try backend { _ in FakeModel.box(classID: 0, confidence: 0.8) })
-      .run(stop: StopSignal(), reporter: .silent)
+    _ = try await DetectionRun(
+      options, backend: try backend { _ in FakeModel.box(classID: 0, confidence: 0.8) }
+    )
+    .run(stop: StopSignal(), reporter: .silent)
     let log = try EventLog(path: scratch.path("events.jsonl"))
-    #expect(log.detections.map(\.width) == Array(repeating: 320, count: 10) + Array(repeating: 160, count: 10))
+    #expect(
+      log.detections.map(\.width) == Array(repeating: 320, count: 10) + Array(repeating: 160, count: 10))
     #expect(log.stream.map(\.state) == [.connected, .formatChanged, .ended])
     let last = try #require(log.detections.last?.detections.first?.box)
     #expect(abs(last.width - 40) < 0.01)
@@ -208,8 +225,10 @@ struct DetectionRunTests {
     try await Clip.pattern(scratch.path("clip.mp4"), frames: 50)
     var options = RunOptions(input: scratch.path("clip.mp4"), model: "fake")
     options.annotate = scratch.path("annotated.jpg")
-    _ = try await DetectionRun(options, backend: try backend { _ in FakeModel.box(classID: 0, confidence: 0.8) })
-      .run(stop: StopSignal(), reporter: .silent)
+    _ = try await DetectionRun(
+      options, backend: try backend { _ in FakeModel.box(classID: 0, confidence: 0.8) }
+    )
+    .run(stop: StopSignal(), reporter: .silent)
     let probe = try await Inspection.probe(scratch.path("annotated.jpg"), decode: true, stop: StopSignal())
     // Two columns and two rows of 320×180 with gaps of 8.
     #expect(probe.contains("\"width\" : 664"))

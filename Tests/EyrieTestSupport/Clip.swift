@@ -11,8 +11,11 @@ public enum Clip {
     _ path: String, frames: Int, rate: Int = 25, size: String = "320x180", options: [String] = []
   ) async throws {
     try await make(
-      ["-f", "lavfi", "-i", "testsrc2=size=\(size):rate=\(rate)", "-frames:v", "\(frames)", "-pix_fmt", "yuv420p",
-        "-c:v", "libx264", "-preset", "ultrafast", "-bf", "2"] + options + [path])
+      [
+        "-f", "lavfi", "-i", "testsrc2=size=\(size):rate=\(rate)", "-frames:v", "\(frames)", "-pix_fmt",
+        "yuv420p",
+        "-c:v", "libx264", "-preset", "ultrafast", "-bf", "2",
+      ] + options + [path])
   }
 
   /// One black picture of any size, even an odd one.

@@ -16,7 +16,8 @@ public enum CorpusTable {
 
   /// All rows; none where the corpus is absent.
   public static let rows: [Row] = {
-    guard let text = try? String(contentsOfFile: SharedMaterial.path("corpus/cases.tsv"), encoding: .utf8) else {
+    guard let text = try? String(contentsOfFile: SharedMaterial.path("corpus/cases.tsv"), encoding: .utf8)
+    else {
       return []
     }
     return text.split(separator: "\n").dropFirst().compactMap { line in

@@ -24,12 +24,17 @@ public struct BenchRun: Sendable {
       var pipeline: ResidentMemory
       var peakMb: Double
     }
+    /// Names this form of the report.
     public var schema = "eyrie.bench/1"
+    /// The video.
     public var input: String
+    /// The model as it ran.
     public var model: RunSummary.Model
+    /// The turns.
     public var rounds: [Round] = []
     /// The median of the rounds' ratios.
     public var ratio = 0.0
+    /// What the process held.
     public var memory: Memory
   }
 
@@ -64,11 +69,13 @@ public struct BenchRun: Sendable {
     var report: Report?
     for number in 1...rounds where !stop.isRequested {
       let raw = try await measureInference(&memory)
-      let summary = try await DetectionRun(pipelineOptions).run(stop: StopSignal(linkedTo: stop), reporter: .silent)
+      let summary = try await DetectionRun(pipelineOptions).run(
+        stop: StopSignal(linkedTo: stop), reporter: .silent)
       memory.pipeline = .current()
       memory.peakMb = summary.rssPeakMb
       let pipeline = summary.fps.mean ?? 0
-      let round = Report.Round(rawFps: raw, pipelineFps: pipeline, ratio: pipeline / max(raw, .leastNonzeroMagnitude))
+      let round = Report.Round(
+        rawFps: raw, pipelineFps: pipeline, ratio: pipeline / max(raw, .leastNonzeroMagnitude))
       log("round \(number): \(BenchTable.line(round))")
       var made = report ?? Report(input: options.input, model: summary.model, memory: memory)
       made.rounds.append(round)

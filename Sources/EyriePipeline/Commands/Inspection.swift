@@ -10,7 +10,9 @@ public enum Inspection {
   ///   - argument: a path or an address.
   ///   - decode: whether to decode every frame and count.
   ///   - stop: interrupts it from any thread.
-  public static func probe(_ argument: String, decode: Bool, stop: StopSignal) async throws(EyrieFailure) -> String {
+  public static func probe(_ argument: String, decode: Bool, stop: StopSignal) async throws(EyrieFailure)
+    -> String
+  {
     let interrupt = MediaInterrupt()
     stop.onRequest { interrupt.fire() }
     let report: MediaDescription

@@ -13,7 +13,8 @@ public enum ModelFetch {
     if let checkpoint { arguments += ["--checkpoint", checkpoint] }
     for command in commands() { replaceProcess(command + arguments) }
     throw EyrieFailure(
-      .usage, "model fetch \(name): the converters are not installed: run scripts/setup in Eyrie's repository, "
+      .usage,
+      "model fetch \(name): the converters are not installed: run scripts/setup in Eyrie's repository, "
         + "or 'pip install ./converters', and try again")
   }
 

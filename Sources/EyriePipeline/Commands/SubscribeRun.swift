@@ -78,10 +78,13 @@ public struct SubscribeRun: Sendable {
     if let path = options.summary { try write(counts, to: path) }
     if let wanted = options.count, counts.received < wanted, !stop.isRequested {
       throw EyrieFailure(
-        .run, "\(options.endpoint): \(counts.received) of \(wanted) events came before \(options.timeout ?? 0) s of silence")
+        .run,
+        "\(options.endpoint): \(counts.received) of \(wanted) events came before \(options.timeout ?? 0) s of silence"
+      )
     }
     if counts.received == 0, let timeout = options.timeout, !stop.isRequested {
-      throw EyrieFailure(.run, "\(options.endpoint): no event within \(timeout) s; is a publisher running there?")
+      throw EyrieFailure(
+        .run, "\(options.endpoint): no event within \(timeout) s; is a publisher running there?")
     }
     return counts
   }
@@ -102,7 +105,8 @@ public struct SubscribeRun: Sendable {
       subscriber.close()
       try context.close()
     } catch {
-      throw EyrieFailure(error.code == .malformed || error.code == .unknownTransport ? .usage : .run, "\(error)")
+      throw EyrieFailure(
+        error.code == .malformed || error.code == .unknownTransport ? .usage : .run, "\(error)")
     }
     return counts
   }

@@ -97,7 +97,8 @@ public struct DetectionRun: Sendable {
     do throws(EventError) {
       return try await publish.open(endpoint: options.publish, jsonl: options.jsonl, stop: stop)
     } catch {
-      throw EyrieFailure(error.code == .malformed || error.code == .unknownTransport ? .usage : .run, "\(error)")
+      throw EyrieFailure(
+        error.code == .malformed || error.code == .unknownTransport ? .usage : .run, "\(error)")
     }
   }
 

@@ -26,9 +26,13 @@ public struct RunSummary: Sendable, Codable, Equatable {
 
   /// Milliseconds from the arrival of a frame's packet to its event.
   public struct Latency: Sendable, Codable, Equatable {
+    /// The median.
     public var p50: Double?
+    /// What 95 % of the frames did not exceed.
     public var p95: Double?
+    /// What 99 % of the frames did not exceed.
     public var p99: Double?
+    /// The longest.
     public var max: Double?
   }
 
@@ -36,7 +40,9 @@ public struct RunSummary: Sendable, Codable, Equatable {
   public struct Stage: Sendable, Codable, Equatable {
     /// Time of one item in the stage, in milliseconds.
     public struct Service: Sendable, Codable, Equatable {
+      /// The median.
       public var p50: Double?
+      /// What 95 % of the items did not exceed.
       public var p95: Double?
     }
     /// The queue in front of the stage.
@@ -50,6 +56,7 @@ public struct RunSummary: Sendable, Codable, Equatable {
     public var processed: Int
     /// Items that failed in it.
     public var errors: Int
+    /// Time of one item in the stage.
     public var serviceMs: Service
     /// Nil for a source.
     public var queue: Queue?
@@ -57,11 +64,15 @@ public struct RunSummary: Sendable, Codable, Equatable {
 
   /// One input.
   public struct Source: Sendable, Codable, Equatable {
+    /// Frames that came out of its decoder.
     public var frames: Int
     /// Of the displayed picture, in pixels; null before the first frame.
     public var width: Int?
+    /// Of the displayed picture, in pixels; null before the first frame.
     public var height: Int?
+    /// How often it was opened again.
     public var reconnects: Int
+    /// Failures that ended it.
     public var errors: Int
   }
 
@@ -77,35 +88,49 @@ public struct RunSummary: Sendable, Codable, Equatable {
 
   /// The model as it ran.
   public struct Model: Sendable, Codable, Equatable {
+    /// As in events.
     public var name: String
     /// The arithmetic that was really used.
     public var precision: String
+    /// In pixels.
     public var inputWidth: Int
+    /// In pixels.
     public var inputHeight: Int
     /// Infer requests in use.
     public var requests: Int
   }
 
+  /// Names this form of the summary.
   public var schema = "eyrie.summary/1"
+  /// As in the events of the run.
   public var runId: String
+  /// The model as it ran.
   public var model: Model
+  /// Where the frames went.
   public var frames = Frames()
   /// All detections of all frames.
   public var detections = 0
+  /// The same by label.
   public var detectionsByLabel: [String: Int] = [:]
   /// Candidate boxes that were given up, by reason.
   public var boxesDropped: [String: Int] = [:]
+  /// What was published.
   public var events = Events()
+  /// From the start of the graph to its end, in seconds.
   public var wallS = 0.0
   /// User and system time of the run, in seconds of one core.
   public var cpuS = 0.0
+  /// Sustained rates.
   public var fps = Rates()
   /// Stream time processed for each second of wall time.
   public var realtimeRatio: Double?
+  /// Latency of the frames.
   public var latencyMs = Latency()
+  /// The stages by name.
   public var stages: [String: Stage] = [:]
   /// The greatest resident set size of the process, in MiB.
   public var rssPeakMb = 0.0
+  /// The inputs by name.
   public var sources: [String: Source] = [:]
   /// Items in flight when the drain deadline had passed.
   public var leftBehind = 0

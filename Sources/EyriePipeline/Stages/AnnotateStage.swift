@@ -82,7 +82,8 @@ actor AnnotateStage: SinkStage {
       image.drawRectangle(
         x: box.x * scaleX, y: box.y * scaleY, width: box.width * scaleX, height: box.height * scaleY,
         thickness: image.lineThickness, color: color)
-      let label = labels.indices.contains(detection.classID) ? labels[detection.classID] : "class \(detection.classID)"
+      let label =
+        labels.indices.contains(detection.classID) ? labels[detection.classID] : "class \(detection.classID)"
       let percent = Int((detection.confidence * 100).rounded())
       image.drawLabel("\(label) \(percent)%", x: box.x * scaleX, y: box.y * scaleY, background: color)
     }

@@ -89,7 +89,8 @@ actor PublishStage: SinkStage {
     let event = DetectionsEvent(
       runID: settings.runID, source: settings.source,
       sequence: sequencer.next(.detections, from: settings.source), frame: frame.index,
-      presentationTime: frame.ptsNanoseconds, capturedAt: WallTime(nanoseconds: Int64(frame.capturedAt.timeIntervalSince1970 * 1e9)), clock: .arrival,
+      presentationTime: frame.ptsNanoseconds,
+      capturedAt: WallTime(nanoseconds: Int64(frame.capturedAt.timeIntervalSince1970 * 1e9)), clock: .arrival,
       latency: latency / .milliseconds(1), width: frame.width, height: frame.height,
       model: settings.modelName,
       detections: item.result.detections.map { detection(from: $0, in: frame.width, frame.height) },
