@@ -30,8 +30,8 @@ struct Endpoint {
     }
     self.shown = shown
     guard !text.isEmpty else { throw malformed("it is empty; write for example tcp://127.0.0.1:5556") }
-    guard !text.unicodeScalars.contains(where: { $0.value <= 0x20 || $0.value == 0x7f }) else {
-      throw malformed("it holds a space or control character")
+    guard !text.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7f }) else {
+      throw malformed("it holds a control character")
     }
     guard let separator = text.range(of: "://") else {
       throw malformed("it has no transport; write for example tcp://127.0.0.1:5556 or ipc:///run/eyrie.sock")
@@ -92,8 +92,8 @@ struct Endpoint {
     guard !host.isEmpty else {
       throw malformed("the host is missing; write tcp://127.0.0.1:\(port)")
     }
-    guard !host.contains(where: { ";/@?#".contains($0) }) else {
-      throw malformed("a host is a name, an address or *, without path or credentials")
+    guard !host.contains(where: { " ;/@?#".contains($0) }) else {
+      throw malformed("a host is a name, an address or *, without spaces, path or credentials")
     }
     let bracketed = host.hasPrefix("[") && host.hasSuffix("]")
     guard bracketed || !host.contains(where: { ":[]".contains($0) }) else {
