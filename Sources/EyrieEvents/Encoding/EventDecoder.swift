@@ -28,7 +28,9 @@ public struct EventDecoder: Sendable {
     case .keyNotFound(let key, let context): return "\(place(context, key)) is missing"
     case .valueNotFound(_, let context): return "\(place(context)) is null"
     case .typeMismatch(_, let context): return "\(place(context)) has the wrong type"
-    case .dataCorrupted(let context) where context.codingPath.isEmpty: return "it is not valid JSON"
+    // Foundation says the same of a broken document and of a number that does not fit its field.
+    case .dataCorrupted(let context) where context.codingPath.isEmpty:
+      return "it is not valid JSON, or a number in it is out of range"
     case .dataCorrupted(let context): return "\(place(context)): \(context.debugDescription.prefix(160))"
     @unknown default: return "it cannot be read"
     }

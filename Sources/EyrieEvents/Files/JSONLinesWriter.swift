@@ -3,7 +3,7 @@ import Foundation
 /// Writes events to a file, one JSON document a line.
 ///
 /// Lines are buffered: they reach the file when 64 KiB have gathered, when an event is written a
-/// second or more after the last flush, and on `close`. Stats events come once a second, so a reader
+/// second (`flushInterval`) or more after the last flush, and on `close`. Stats events come once a second, so a reader
 /// that follows the file is never further behind than that.
 ///
 /// If the disk fills up, the writer throws, cuts the file after its last whole line, and throws again
@@ -17,8 +17,8 @@ public final class JSONLinesWriter {
   public private(set) var written = 0
 
   private static let flushSize = 64 * 1024
-  private static let flushInterval = Duration.seconds(1)
 
+  private let flushInterval: Duration
   private var descriptor: Int32
   private let isRegularFile: Bool
   private var buffer: [UInt8] = []
@@ -26,9 +26,11 @@ public final class JSONLinesWriter {
   private var failure: EventError?
 
   /// Creates the file, or empties it if it exists. A named pipe or `/dev/stdout` will do.
+  /// - Parameter flushInterval: how long an event waits at most for the next one to push it out; zero
+  ///   writes each event through.
   /// - Throws: `EventError`: `malformed`, `notFound`, `permissionDenied`, `wrongFileKind`, `noSpace` or
   ///   `system`.
-  public init(path: String) throws(EventError) {
+  public init(path: String, flushInterval: Duration = .seconds(1)) throws(EventError) {
     guard !path.isEmpty, !path.utf8.contains(0) else {
       throw EventError(.malformed, "the path of the events file is empty or holds a zero byte")
     }
@@ -37,6 +39,7 @@ public final class JSONLinesWriter {
     var status = stat()
     fstat(descriptor, &status)
     self.path = path
+    self.flushInterval = flushInterval
     self.descriptor = descriptor
     isRegularFile = status.st_mode & S_IFMT == S_IFREG
     buffer.reserveCapacity(Self.flushSize * 2)
@@ -53,7 +56,7 @@ public final class JSONLinesWriter {
     buffer.append(contentsOf: event.payload)
     buffer.append(UInt8(ascii: "\n"))
     written += 1
-    if buffer.count >= Self.flushSize || lastFlush.duration(to: .now) >= Self.flushInterval { try flush() }
+    if buffer.count >= Self.flushSize || lastFlush.duration(to: .now) >= flushInterval { try flush() }
   }
 
   /// Hands everything buffered to the operating system, where readers see it.

@@ -105,7 +105,7 @@ public struct TopicFilter: Sendable, Hashable, CustomStringConvertible {
         "topic \"\(text)\" matches no event: topics begin with one of \(types), as in detections/cam1/")
     }
     var component = parts.count > 1 ? String(parts[1]) : ""
-    if component.hasSuffix("/") { component.removeLast() }
+    if component.hasSuffix("/"), component != "/" { component.removeLast() }
     guard !component.contains("/") else {
       throw EventError(
         .malformed, "topic \"\(text)\" has too many parts; write a slash in a source identifier as %2F")

@@ -12,7 +12,7 @@ public final class EventPublisher {
   /// What a publisher can be told beyond its endpoint.
   public struct Options: Sendable, Equatable {
     /// Bind (the default) or connect, as to a broker.
-    public var attachment = Attachment.bind
+    public var role = SocketRole.bind
     /// How many events wait for each slow subscriber; 1 or more. An event is about 200 bytes and 210
     /// more for each detection, and another 9 for each number of an embedding.
     public var highWaterMark = 1000
@@ -64,7 +64,7 @@ public final class EventPublisher {
     guard (.zero ... .seconds(2)).contains(options.linger) else {
       throw EventError(.malformed, "the linger time is \(options.linger); it must be 0 to 2 s")
     }
-    let checked = try Endpoint(endpoint, for: options.attachment)
+    let checked = try Endpoint(endpoint, for: options.role)
     interrupter = try Interrupter()
     socket = try ZeroMQSocket(ZMQ_XPUB, context: context, name: "the publisher at \(checked.shown)")
     // Subscribers send nothing but topic prefixes.
@@ -73,7 +73,7 @@ public final class EventPublisher {
     try socket.set(ZMQ_SNDHWM, Int32(options.highWaterMark))
     try socket.set(ZMQ_XPUB_VERBOSER, 1 as Int32)
     try socket.set(ZMQ_XPUB_NODROP, 1 as Int32)
-    self.endpoint = try socket.attach(to: checked, options.attachment)
+    self.endpoint = try socket.attach(to: checked, options.role)
   }
 
   /// How many subscriptions there are now: one for each topic filter of each subscriber.

@@ -34,7 +34,7 @@ public final class EventSubscriber {
   /// What a subscriber can be told beyond its endpoint.
   public struct Options: Sendable, Equatable {
     /// Connect (the default) or bind, for publishers that connect.
-    public var attachment = Attachment.connect
+    public var role = SocketRole.connect
     /// How many events are kept here before the publisher has to keep them; 1 or more.
     public var highWaterMark = 1000
     /// A publisher that sends a longer frame is disconnected.
@@ -67,14 +67,14 @@ public final class EventSubscriber {
         "the high-water mark (\(options.highWaterMark)) and the largest message "
           + "(\(options.maximumMessageBytes) bytes) must be 1 or more")
     }
-    let checked = try Endpoint(endpoint, for: options.attachment)
+    let checked = try Endpoint(endpoint, for: options.role)
     interrupter = try Interrupter()
     socket = try ZeroMQSocket(ZMQ_SUB, context: context, name: "the subscriber at \(checked.shown)")
     try socket.setCommonOptions(
       linger: .zero, maximumMessageSize: Int64(options.maximumMessageBytes), for: checked)
     try socket.set(ZMQ_RCVHWM, Int32(options.highWaterMark))
     for topic in Set(topics) { try socket.set(ZMQ_SUBSCRIBE, topic.prefix) }
-    self.endpoint = try socket.attach(to: checked, options.attachment)
+    self.endpoint = try socket.attach(to: checked, options.role)
   }
 
   /// Waits for the next message.

@@ -8,6 +8,8 @@ final class ZeroMQSocket {
   /// Lives on the heap, because libzmq may keep the address of a message between two calls.
   private let message: UnsafeMutablePointer<zmq_msg_t>
   private let name: String
+  /// The file of an `ipc` endpoint that this socket bound.
+  private var file: SocketFile?
 
   init(_ type: Int32, context: ZeroMQContext, name: String) throws(EventError) {
     self.context = context
@@ -29,6 +31,8 @@ final class ZeroMQSocket {
     guard let handle else { return }
     self.handle = nil
     context.closeSocket(handle)
+    file?.remove()
+    file = nil
   }
 
   func opened() throws(EventError) -> UnsafeMutableRawPointer {
@@ -68,14 +72,15 @@ final class ZeroMQSocket {
   }
 
   /// Binds or connects, and returns the endpoint with the address and port that were chosen.
-  func attach(to endpoint: Endpoint, _ attachment: Attachment) throws(EventError) -> String {
+  func attach(to endpoint: Endpoint, _ role: SocketRole) throws(EventError) -> String {
     let handle = try opened()
-    switch attachment {
+    switch role {
     case .bind:
       try endpoint.checkPathBeforeBinding()
       guard zmq_bind(handle, endpoint.address) == 0 else {
         throw Endpoint.error(zmq_errno(), binding: endpoint.shown)
       }
+      file = endpoint.path.flatMap(SocketFile.init)
       return lastEndpoint() ?? endpoint.address
     case .connect:
       guard zmq_connect(handle, endpoint.address) == 0 else {
