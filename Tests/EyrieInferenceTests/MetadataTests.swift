@@ -192,6 +192,10 @@ struct MetadataTests {
     #expect(
       OpenVINOStatus.telling("Exception from a.cpp:1:\nCheck 'x > 0' failed at b.cpp:2:\n")
         == "Check 'x > 0' failed at b.cpp:2:")
+    let nested =
+      "Node '<Pad: x>': Exception from src/a/pad.cpp:32: Unsupported mode\nCheck 'a' failed at src/b.cpp:3: no"
+    #expect(
+      OpenVINOStatus.telling(nested) == "Node '<Pad: x>': Unsupported mode Check 'a' failed: no")
     #expect(OpenVINOStatus.telling("") == "")
   }
 

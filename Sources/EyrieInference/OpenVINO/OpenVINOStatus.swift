@@ -42,9 +42,11 @@ enum OpenVINOStatus {
       // Only a failed check is left: its condition says more than nothing.
       return lines.first { $0.hasPrefix("Check '") }.map { String($0.prefix(200)) } ?? ""
     }
+    let plain = text.replacing(/Exception from \S+:\d+: */, with: "")
+      .replacing(/\ failed at \S+:\d+:/, with: " failed:")
     // The list of formats that OpenVINO knows does not help anyone with a damaged file.
-    let end = text.range(of: " Available frontends:")?.lowerBound ?? text.endIndex
-    return String(text[..<end].prefix(400))
+    let end = plain.range(of: " Available frontends:")?.lowerBound ?? plain.endIndex
+    return String(plain[..<end].prefix(400))
   }
 
   private static func isLocation(_ line: String) -> Bool {

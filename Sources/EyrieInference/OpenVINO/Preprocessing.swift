@@ -65,6 +65,6 @@ extension OpenVINOModel {
   }
 
   private func call(_ body: () -> ov_status_e) throws(ModelError) {
-    try OpenVINOStatus.check(.backend, path, "OpenVINO cannot put preprocessing before the model", body)
+    try OpenVINOStatus.check(.backend, path, "OpenVINO cannot prepare the model's input", body)
   }
 }

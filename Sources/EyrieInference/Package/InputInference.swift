@@ -138,7 +138,7 @@ extension DescriptionBuilder {
     let embedded = takesBytes || (stated?.embeddedPreprocessing ?? metadata.embeddedPreprocessing ?? false)
     let range = valueRange(embedded: embedded, takesBytes: takesBytes)
     let order = stated?.channelOrder?.value ?? metadata.channelOrder
-    if order == nil { notes.append("the channel order rgb was assumed") }
+    if order == nil { notes.append("the model was assumed to take its channels in the order rgb") }
     let resize = stated?.resize?.value ?? (task == .detect ? .letterbox : .centerCrop)
     if stated?.resize == nil, task != .detect {
       notes.append("the resize mode \(resize.rawValue) was assumed")
