@@ -45,8 +45,18 @@ logged() {
   printf '\n$ %s\n' "$*" >>"$SETUP_LOG"
   "$@" >>"$SETUP_LOG" 2>&1
 }
-# The last line of the log that says something: the reason a command failed.
-log_reason() { grep -E '^(E:|ERROR|error|.*[Ee]rror:)' "$SETUP_LOG" | tail -n 1 | cut -c 1-300 || true; }
+# Why the last logged command failed, in one line: its last error, or that there is no network.
+log_reason() {
+  local output reason
+  output=$(tac "$SETUP_LOG" | sed '/^\$ /q')
+  if grep -qE 'Temporary failure (in name resolution|resolving)|Name or service not known|Network is unreachable' <<<"$output"; then
+    echo "no network"
+    return
+  fi
+  reason=$(grep -m 1 -E '^(E:|ERROR:|.*[Ee]rror:)' <<<"$output" || true)
+  reason=${reason#ERROR: }
+  printf '%.300s\n' "${reason#E: }"
+}
 
 # as_root COMMAND…: as it is for root, else through sudo.
 as_root() { if ((EUID == 0)); then "$@"; else sudo "$@"; fi; }

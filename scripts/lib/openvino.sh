@@ -9,6 +9,7 @@
 
 readonly OPENVINO_VERSION=2026.4.1
 readonly OPENVINO_MINIMUM=2024.0
+readonly SYSTEM_PREFIX=/opt/openvino-$OPENVINO_VERSION
 # The C libraries are the same in the wheels for every Python; this one is taken whatever is here.
 readonly OPENVINO_WHEEL_PYTHON=311
 declare -rA OPENVINO_WHEELS=(
@@ -33,14 +34,16 @@ has_c_headers() {
   return 1
 }
 
-# Accepts what pkg-config finds, or returns 1 if it is a tree of ours that needs repair.
+# Accepts what pkg-config finds, or returns 1 if it is a tree of ours that needs repair, in $found_prefix.
 use_found_openvino() {
   local prefix libdir version
   version=$(pkg-config --modversion openvino)
   prefix=$(pkg-config --variable=prefix openvino)
   libdir=$(pkg-config --variable=libdir openvino)
+  found_prefix=$prefix
   if [[ -f $prefix/MANIFEST ]] && ! openvino_tree_is_whole "$prefix"; then return 1; fi
   if [[ $prefix == */openvino-$OPENVINO_VERSION && ! -e $libdir/libopenvino_c.so ]]; then return 1; fi
+  if [[ -f $prefix/MANIFEST && $prefix == "$SYSTEM_PREFIX" ]] && ! loader_knows "$libdir" && can_be_root; then return 1; fi
   has_c_headers || warn "OpenVINO $version in $prefix has no C headers (openvino/c/openvino.h): the build will fail"
   at_least "$version" "$OPENVINO_MINIMUM" || warn "OpenVINO $version in $prefix is older than $OPENVINO_MINIMUM and untested"
   say "OpenVINO $version in $prefix"
@@ -53,13 +56,17 @@ write_environment() {
   [[ $check_only == no ]] || return 0
   {
     echo "# Written by scripts/setup; read by make and the scripts. Source it before a plain 'swift build'."
-    if ! env -u PKG_CONFIG_PATH pkg-config --exists openvino; then
+    if [[ $(env -u PKG_CONFIG_PATH pkg-config --variable=libdir openvino 2>/dev/null) != "$libdir" ]]; then
       printf 'export PKG_CONFIG_PATH=%q${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}\n' "$libdir/pkgconfig"
     fi
     if [[ $(uname -s) == Linux ]] && ! loader_knows "$libdir" && [[ $libdir != /usr/lib* ]]; then
       printf 'export LD_LIBRARY_PATH=%q${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}\n' "$libdir"
     fi
   } >"$file.partial"
+  if cmp -s "$file.partial" "$file"; then
+    rm "$file.partial"
+    return
+  fi
   mv -f "$file.partial" "$file"
   if grep -q ^export "$file"; then
     say "OpenVINO is there for you alone: add '. $file' to your shell profile for plain swift build, swift test and eyrie (make does it itself)"
@@ -78,6 +85,7 @@ fetch_openvino_wheel() {
     fi
     rm -f -- "$wheel"
   done
+  say "getting OpenVINO $OPENVINO_VERSION (59 MB)" >&2
   rm -rf "$partial" && mkdir -p "$partial"
   printf 'openvino==%s --hash=sha256:%s\n' "$OPENVINO_VERSION" "$sha256" >"$partial/wheel.txt"
   logged "$VENV/bin/python" -I -m pip --disable-pip-version-check download --retries 2 --no-input --no-deps \
@@ -119,17 +127,20 @@ register_system_wide() {
 }
 
 setup_openvino() {
-  local chosen=$1 prefix system_wide=no run=env wheel staging=$EYRIE_CACHE/openvino-staging
+  local chosen=$1 prefix found_prefix= system_wide=no run=env wheel staging=$EYRIE_CACHE/openvino-staging
   local user_prefix=${HOME:-$EYRIE_CACHE}/.local/opt/openvino-$OPENVINO_VERSION
   if ! have pkg-config; then
     missing "OpenVINO (pkg-config must be there first)" "scripts/setup, after the packages above"
     return
   fi
-  if [[ -z $chosen ]] && pkg-config --exists openvino && use_found_openvino; then return; fi
+  if [[ -z $chosen ]] && pkg-config --exists openvino; then
+    if use_found_openvino; then return; fi
+    [[ $found_prefix == "$SYSTEM_PREFIX" ]] || chosen=$found_prefix
+  fi
   if [[ -n $chosen ]]; then
     prefix=$chosen
   elif can_be_root && [[ $(uname -s) == Linux ]]; then
-    prefix=/opt/openvino-$OPENVINO_VERSION system_wide=yes run=as_root
+    prefix=$SYSTEM_PREFIX system_wide=yes run=as_root
   else
     prefix=$user_prefix
   fi
@@ -147,7 +158,6 @@ setup_openvino() {
       missing "OpenVINO $OPENVINO_VERSION (Python must be there first)" "scripts/setup, after the packages above"
       return
     fi
-    say "getting OpenVINO $OPENVINO_VERSION (59 MB)"
     mkdir -p "$EYRIE_CACHE/downloads"
     if ! wheel=$(fetch_openvino_wheel); then
       missing "OpenVINO $OPENVINO_VERSION ($(log_reason))" \

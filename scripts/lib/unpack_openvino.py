@@ -46,6 +46,7 @@ def destination(member: str) -> Path | None:
 
 
 def main(wheel: str, staging: Path, prefix: str, version: str) -> None:
+    """Write the tree."""
     with zipfile.ZipFile(wheel) as archive:
         for member in archive.namelist():
             target = destination(member)

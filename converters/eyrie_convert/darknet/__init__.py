@@ -1,0 +1,1 @@
+"""Darknet models (``.cfg`` and ``.weights``) as OpenVINO models that answer like YOLOv8."""

@@ -1,0 +1,5 @@
+"""What can go wrong, said in one line."""
+
+
+class ConversionError(Exception):
+    """A conversion or a download that cannot be done: what failed, on which input, why, what to do."""

@@ -1,0 +1,132 @@
+"""Writes model packages: a directory with the model's files and ``conversion_metadata.json``."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from eyrie_convert import __version__
+from eyrie_convert.errors import ConversionError
+
+SCHEMA = "eyrie.model/1"
+METADATA = "conversion_metadata.json"
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file in lower-case hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _sha256(file)
+
+
+def _sha256(file: Any) -> str:
+    digest = hashlib.sha256()
+    while block := file.read(1 << 20):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def tools(*distributions: str) -> dict[str, str]:
+    """Return the versions of what took part in a conversion."""
+    found = {"eyrie_convert": __version__, "python": platform.python_version()}
+    for name in distributions:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+@contextlib.contextmanager
+def new_package(directory: Path) -> Iterator[Path]:
+    """Give a directory to write a package into, which becomes ``directory`` when all is done.
+
+    If anything is raised inside, nothing is left and an older package there stays. Refuses to replace
+    a directory that is not empty and holds no package.
+    """
+    directory = Path(directory).absolute()
+    if directory.exists() and not directory.is_dir():
+        raise ConversionError(f"cannot write the package {directory}: there is a file of that name")
+    if directory.is_dir() and any(directory.iterdir()) and not (directory / METADATA).is_file():
+        raise ConversionError(
+            f"cannot write the package {directory}: the directory is not empty and holds no model package; "
+            "choose another"
+        )
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
+    except OSError as error:
+        raise ConversionError(f"cannot write the package {directory}: {error.strerror}") from error
+    package, old = work / "new", work / "old"
+    try:
+        package.mkdir()
+        yield package
+        if directory.exists():
+            directory.rename(old)
+        package.rename(directory)
+    except OSError as error:
+        if old.exists() and not directory.exists():
+            old.rename(directory)
+        raise ConversionError(f"cannot write the package {directory}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def write_metadata(package: Path, files: list[str], fields: dict[str, Any]) -> None:
+    """Write the metadata of a package: ``fields``, and what every package has."""
+    metadata = {
+        "schema": SCHEMA,
+        **fields,
+        "files": [{"path": name, "sha256": sha256(package / name)} for name in files],
+        "created_at": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+    text = json.dumps(metadata, indent=2, ensure_ascii=False, allow_nan=False)
+    (package / METADATA).write_text(text + "\n", encoding="utf-8")
+
+
+def yolo_input(name: str, width: int, height: int, stride: int) -> dict[str, Any]:
+    """Return the ``input`` field of a detector that takes letterboxed RGB from 0 to 1.
+
+    ``scale`` is a factor: the model is fed ``(byte × scale - mean) / std``.
+    """
+    return {
+        "name": name,
+        "width": width,
+        "height": height,
+        "channel_order": "rgb",
+        "layout": "nchw",
+        "element_type": "f32",
+        "resize": "letterbox",
+        "pad_value": 114,
+        "mean": [0.0, 0.0, 0.0],
+        "std": [1.0, 1.0, 1.0],
+        "scale": 1 / 255,
+        "embedded_preprocessing": False,
+        "dynamic_spatial": False,
+        "stride": stride,
+    }
+
+
+def yolo_output(name: str, labels: list[str]) -> dict[str, Any]:
+    """Return the ``output`` field of a detector that answers ``[1, 4 + classes, N]``."""
+    return {
+        "kind": "yolo_grid",
+        "names": [name],
+        "labels": labels,
+        "layout": "features_first",
+        "objectness": False,
+        "dimension": None,
+        "normalized": None,
+        "top_k": None,
+    }
+
+
+def nms_defaults() -> dict[str, Any]:
+    """Return the ``nms`` field of a detector that leaves suppression to the runtime."""
+    return {"embedded": False, "confidence": 0.25, "iou": 0.45, "class_agnostic": False, "max_detections": 300}

@@ -1,0 +1,117 @@
+"""Small Darknet networks with random weights, written to files as Darknet would."""
+
+import struct
+
+import numpy as np
+import pytest
+
+from eyrie_convert.darknet.cfg import read_cfg
+from eyrie_convert.darknet.layers import plan_network
+
+# Every kind of section, and every option that changes the result: odd sizes through strided pooling, a pool
+# with stride 1, grouped convolutions and routes, all activations, two heads with masks and scale_x_y.
+EVERYTHING = """\
+[net]
+batch=1
+width=64
+height=96          # not square, so that swapped axes show
+channels=3
+learning_rate=0.001
+[convolutional]    # 0: 8 x 96 x 64
+batch_normalize=1
+filters=8
+size=3
+stride=1
+pad=1
+activation=leaky
+[maxpool]          # 1: 8 x 48 x 32
+size=2
+stride=2
+[convolutional]    # 2: 12 x 48 x 32
+batch_normalize=1
+filters=12
+size=3
+pad=1
+groups=2
+activation=mish
+[route]            # 3: 6 x 48 x 32, the second half of 2
+layers=-1
+groups=2
+group_id=1
+[convolutional]    # 4: 6 x 48 x 32
+filters=6
+size=1
+activation=swish
+[shortcut]         # 5
+from=-2
+activation=relu
+[maxpool]          # 6: 6 x 48 x 32, padded behind only
+size=2
+stride=1
+[maxpool]          # 7: padded all round, as in spatial pyramid pooling
+size=5
+stride=1
+[route]            # 8: 12 x 48 x 32
+layers=-1,-2
+[conv]             # 9: 16 x 23 x 15, an odd size
+filters=16
+size=5
+stride=2
+padding=1
+activation=logistic
+[max]              # 10: 16 x 12 x 8
+size=2
+stride=2
+[convolutional]    # 11
+filters=24
+size=1
+activation=linear
+[yolo]             # 12
+mask=1,2
+anchors=10,14, 23,27, 37,58
+classes=7
+num=3
+scale_x_y=1.05
+jitter=.3
+[route]            # 13
+layers=10
+[upsample]         # 14: 16 x 24 x 16
+stride=2
+[convolutional]    # 15
+filters=12
+size=3
+stride=1
+pad=1
+activation=linear
+[yolo]             # 16
+mask=0
+anchors=10,14, 23,27, 37,58
+classes=7
+num=3
+"""
+
+
+def write_weights(path, plan, rng, version=(0, 2, 5)):
+    """Write random weights for a plan, in the order Darknet stores them."""
+    seen = struct.pack("<Q" if version[0] * 10 + version[1] >= 2 else "<I", 1234)
+    arrays = []
+    for layer in plan.layers:
+        if layer.kind != "convolutional":
+            continue
+        filters, size = layer.section["filters"], layer.section["size"]
+        channels = layer.input_shape[0] // layer.section["groups"]
+        arrays.append(rng.normal(0, 1.5, filters))
+        if layer.section["batch_normalize"]:
+            arrays += [rng.uniform(0.5, 1.5, filters), rng.normal(0, 0.3, filters), rng.uniform(0.1, 2, filters)]
+        arrays.append(rng.normal(0, 1.5 / np.sqrt(channels * size * size), filters * channels * size * size))
+    numbers = np.concatenate(arrays).astype("<f4")
+    path.write_bytes(struct.pack("<iii", *version) + seen + numbers.tobytes())
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    """Return the paths of a .cfg with everything in it and of weights that fit it."""
+    cfg, weights = tmp_path / "tiny.cfg", tmp_path / "tiny.weights"
+    cfg.write_text(EVERYTHING)
+    write_weights(weights, plan_network(cfg, read_cfg(cfg)), np.random.default_rng(7))
+    return cfg, weights
