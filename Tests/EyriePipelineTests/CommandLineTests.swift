@@ -165,7 +165,9 @@ struct CommandLineTests {
     let scratch = try Scratch()
     try await Clip.pattern(scratch.path("clip.mp4"), frames: 120)
     let endpoint = try transport == "ipc" ? "ipc://\(scratch.path("socket"))" : Occupied.freeEndpoint()
-    let subscriber = try Tool.eyrie.start(["subscribe", endpoint, "--format", "json", "--until-end"])
+    let subscriber = try Tool.eyrie.start([
+      "subscribe", endpoint, "--format", "json", "--until-end", "--timeout", "60",
+    ])
     let run = try await Tool.eyrie.run([
       "run", scratch.path("clip.mp4"), "--model", TinyDetector.path, "--publish", endpoint,
       "--wait-subscribers", "1",

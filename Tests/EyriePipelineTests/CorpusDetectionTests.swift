@@ -21,10 +21,10 @@ struct CorpusDetectionTests {
       }
       struct Frame: Decodable {
         let frame_wh: [Int]
-        let count: Int?
         let detections: [Expected]
       }
       let settings: Settings
+      let count: Int
       let frames: [Frame]?
     }
     struct Expected: Decodable {
@@ -72,14 +72,18 @@ struct CorpusDetectionTests {
         #expect(events.count == 1)
         #expect(event.width == width)
         #expect(event.height == height)
-        compare(event.detections, frame, "\(name) \(width)×\(height) \(result.settings)")
+        compare(
+          event.detections, frame, isWhole: result.count <= 20,
+          "\(name) \(width)×\(height) \(result.settings)")
       }
     }
   }
 
-  /// Long lists give the first of their detections and the count.
-  private func compare(_ found: [EyrieEvents.Detection], _ frame: Case.Result.Frame, _ label: String) {
-    #expect(found.count == frame.count ?? frame.detections.count, "\(label)")
+  /// - Parameter isWhole: whether the frame lists all its detections; long lists are cut.
+  private func compare(
+    _ found: [EyrieEvents.Detection], _ frame: Case.Result.Frame, isWhole: Bool, _ label: String
+  ) {
+    if isWhole { #expect(found.count == frame.detections.count, "\(label)") }
     for expected in frame.detections {
       let partner = found.contains { candidate in
         let box = candidate.box

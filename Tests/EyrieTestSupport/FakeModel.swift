@@ -65,7 +65,7 @@ public enum FakeModel {
     let json = """
       {"schema": "eyrie.model/1", "name": "fake", "task": "detect", "format": "onnx", "path": "fake.onnx",
        "files": [], "source": {},
-       "input": {"name": "images", "width": 64, "height": 64, "channel_order": "rgb", "layout": "NCHW",
+       "input": {"name": "images", "width": 64, "height": 64, "channel_order": "rgb", "layout": "nchw",
          "element_type": "f32", "resize": "letterbox", "pad_value": 114, "mean": [0, 0, 0], "std": [1, 1, 1],
          "scale": 255, "embedded_preprocessing": false, "dynamic_spatial": false, "stride": 32,
          "dynamic_batch": false, "batch": 1},
