@@ -26,6 +26,25 @@ public struct ModelDescription: Sendable, Codable, Equatable {
   public var nms: SuppressionSettings
   /// What was inferred rather than read, one sentence each, for people.
   public var notes: [String]
+
+  /// Describes a model.
+  public init(
+    name: String, task: ModelTask, format: ModelFormat, precision: ModelPrecision? = nil, path: String,
+    files: [ModelFile] = [], source: ModelSource = ModelSource(), input: ModelInput, output: ModelOutput,
+    nms: SuppressionSettings = SuppressionSettings(), notes: [String] = []
+  ) {
+    self.name = name
+    self.task = task
+    self.format = format
+    self.precision = precision
+    self.path = path
+    self.files = files
+    self.source = source
+    self.input = input
+    self.output = output
+    self.nms = nms
+    self.notes = notes
+  }
 }
 
 /// One file of a model.
@@ -34,6 +53,14 @@ public struct ModelFile: Sendable, Codable, Equatable {
   public var path: String
   /// Lower-case hexadecimal SHA-256 as the package states it; `nil` when it does not. Not checked on load.
   public var sha256: String?
+
+  /// Describes a file.
+  public init(
+    path: String, sha256: String? = nil
+  ) {
+    self.path = path
+    self.sha256 = sha256
+  }
 }
 
 /// Where a model came from.
@@ -48,6 +75,18 @@ public struct ModelSource: Sendable, Codable, Equatable {
   public var version: String?
   /// The licence as the model states it, for example `AGPL-3.0 License (https://…)`.
   public var license: String?
+
+  /// Describes a source.
+  public init(
+    name: String? = nil, sha256: String? = nil, framework: String? = nil, version: String? = nil,
+    license: String? = nil
+  ) {
+    self.name = name
+    self.sha256 = sha256
+    self.framework = framework
+    self.version = version
+    self.license = license
+  }
 }
 
 /// What a model takes: one picture of three channels.
@@ -86,6 +125,32 @@ public struct ModelInput: Sendable, Codable, Equatable {
   public var dynamicBatch: Bool
   /// The number of pictures in the file's own input shape; 1 when it is dynamic.
   public var batch: Int
+
+  /// Describes an input; the defaults are those of a YOLO detector.
+  public init(
+    name: String, width: Int, height: Int, channelOrder: ChannelOrder = .rgb, layout: InputLayout = .nchw,
+    elementType: ElementType = .f32, resize: ResizeMode = .letterbox, padValue: Int = 114,
+    mean: [Double] = [0, 0, 0], std: [Double] = [1, 1, 1], scale: Double = 1 / 255,
+    embeddedPreprocessing: Bool = false, dynamicSpatial: Bool = false, stride: Int = 32,
+    dynamicBatch: Bool = false, batch: Int = 1
+  ) {
+    self.name = name
+    self.width = width
+    self.height = height
+    self.channelOrder = channelOrder
+    self.layout = layout
+    self.elementType = elementType
+    self.resize = resize
+    self.padValue = padValue
+    self.mean = mean
+    self.std = std
+    self.scale = scale
+    self.embeddedPreprocessing = embeddedPreprocessing
+    self.dynamicSpatial = dynamicSpatial
+    self.stride = stride
+    self.dynamicBatch = dynamicBatch
+    self.batch = batch
+  }
 
   enum CodingKeys: String, CodingKey {
     case name, width, height
@@ -132,6 +197,26 @@ public struct ModelOutput: Sendable, Codable, Equatable {
   /// a class is objectness × class score).
   public var objectness: Bool
 
+  /// Describes an output.
+  public init(
+    kind: OutputKind, names: [String], index: Int = 0, labels: [String], classCount: Int,
+    dimension: Int? = nil, normalized: Bool? = nil, topK: Int? = nil, shape: [Int],
+    elementType: ElementType = .f32, layout: DetectionLayout? = nil, objectness: Bool = false
+  ) {
+    self.kind = kind
+    self.names = names
+    self.index = index
+    self.labels = labels
+    self.classCount = classCount
+    self.dimension = dimension
+    self.normalized = normalized
+    self.topK = topK
+    self.shape = shape
+    self.elementType = elementType
+    self.layout = layout
+    self.objectness = objectness
+  }
+
   enum CodingKeys: String, CodingKey {
     case kind, names, index, labels
     case classCount = "class_count"
@@ -155,6 +240,18 @@ public struct SuppressionSettings: Sendable, Codable, Equatable {
   public var classAgnostic: Bool?
   /// At most this many boxes a picture.
   public var maxDetections: Int?
+
+  /// Describes settings that leave everything to the user, unless stated.
+  public init(
+    embedded: Bool = false, confidence: Double? = nil, iou: Double? = nil, classAgnostic: Bool? = nil,
+    maxDetections: Int? = nil
+  ) {
+    self.embedded = embedded
+    self.confidence = confidence
+    self.iou = iou
+    self.classAgnostic = classAgnostic
+    self.maxDetections = maxDetections
+  }
 
   enum CodingKeys: String, CodingKey {
     case embedded, confidence, iou

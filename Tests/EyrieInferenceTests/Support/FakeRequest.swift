@@ -53,18 +53,12 @@ final class FakeRequest: InferenceRequest {
 extension InferenceSession {
   /// A session of requests that do nothing.
   static func fake(_ requests: sending [FakeRequest]) -> InferenceSession {
-    let input = ModelInput(
-      name: "images", width: 2, height: 2, channelOrder: .rgb, layout: .nchw, elementType: .f32,
-      resize: .letterbox, padValue: 114, mean: [0, 0, 0], std: [1, 1, 1], scale: 1,
-      embeddedPreprocessing: false,
-      dynamicSpatial: false, stride: 1, dynamicBatch: false, batch: 1)
-    let output = ModelOutput(
-      kind: .yoloGrid, names: ["output0"], index: 0, labels: ["a"], classCount: 1, dimension: nil,
-      normalized: nil, topK: nil, shape: [1, 12], elementType: .u8, layout: .featuresFirst, objectness: false)
     let model = ModelDescription(
-      name: "fake", task: .detect, format: .onnx, precision: nil, path: "fake.onnx", files: [],
-      source: ModelSource(), input: input, output: output,
-      nms: SuppressionSettings(embedded: false), notes: [])
+      name: "fake", task: .detect, format: .onnx, path: "fake.onnx",
+      input: ModelInput(name: "images", width: 2, height: 2),
+      output: ModelOutput(
+        kind: .yoloGrid, names: ["output0"], labels: ["a"], classCount: 1, shape: [1, 5, 21],
+        layout: .featuresFirst))
     return InferenceSession(
       model: model, deviceName: "fake", executedPrecision: .f32, requests: requests)
   }
