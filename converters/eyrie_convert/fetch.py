@@ -11,7 +11,7 @@ from pathlib import Path
 
 from eyrie_convert import __version__, assets
 from eyrie_convert.download import pip_reason, say
-from eyrie_convert.errors import ConversionError
+from eyrie_convert.errors import ConversionError, ReportedError
 from eyrie_convert.package import METADATA, sha256
 
 CONVERTERS = Path(__file__).parents[1]
@@ -93,7 +93,7 @@ def _yolov8n(output: Path, cache: Path, checkpoint: Path | None) -> Path:
     }
     (cache / "ultralytics").mkdir(parents=True, exist_ok=True)
     if subprocess.run(command, env=environment, check=False).returncode != 0:
-        raise ConversionError(f"cannot export {source}: see above")
+        raise ReportedError(f"cannot export {source}")
     return output
 
 

@@ -149,5 +149,7 @@ def test_the_published_files_convert_on_the_command_line(files, tmp_path):
         str(tmp_path / "p"),
     ]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (result.returncode, result.stderr) == (0, "")
+    # Libraries may have something to say on stderr (hwloc, in a container without /sys); we have not.
+    assert result.returncode == 0, result.stderr
+    assert "eyrie-convert" not in result.stderr
     assert "within" in result.stdout
