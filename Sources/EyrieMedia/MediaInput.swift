@@ -14,9 +14,12 @@ public struct MediaInput: Sendable, Hashable, CustomStringConvertible {
     self.argument = argument
   }
 
-  /// The name without user information and without secret-looking values, on one line.
+  /// The name without user information and without secret-looking values, on one line. The name of an
+  /// existing file is left as it is; anything else of the form `…:…@…` may be a URL written badly.
   public var description: String {
-    Self.scheme(of: argument) != nil ? Redaction.url(argument) : Redaction.singleLine(argument)
+    let mayHoldSecrets = argument.contains("://") || argument.contains("@") && argument.contains(":")
+    if mayHoldSecrets, !FileManager.default.fileExists(atPath: argument) { return Redaction.url(argument) }
+    return Redaction.singleLine(argument)
   }
 
   /// How the name has to be opened.

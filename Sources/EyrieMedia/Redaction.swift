@@ -9,9 +9,12 @@ enum Redaction {
   /// Everything up to the *last* `@` counts as user information: passwords hold unencoded `@`, `/`,
   /// `?` and `#` in practice, and hiding a host name is the lesser evil.
   static func url(_ text: String) -> String {
-    guard let scheme = text.range(of: "://") else { return secretValues(singleLine(text)) }
-    var rest = text[scheme.upperBound...]
-    var result = String(text[..<scheme.upperBound])
+    var rest = text[...]
+    var result = ""
+    if let scheme = text.range(of: "^[A-Za-z][A-Za-z0-9+.-]*:(//|(?=[^@]*:))", options: .regularExpression) {
+      result = String(text[scheme])
+      rest = text[scheme.upperBound...]
+    }
     if let at = rest.lastIndex(of: "@") {
       result += mask + "@"
       rest = rest[rest.index(after: at)...]

@@ -61,8 +61,17 @@ final class ScaleContext {
       sourceRange = key.colorRange == AVCOL_RANGE_JPEG.rawValue ? 1 : 0
     }
     sws_setColorspaceDetails(
-      context, sws_getCoefficients(Int32(key.colorSpace)), sourceRange, table, targetRange, brightness,
+      context, sws_getCoefficients(matrix(key)), sourceRange, table, targetRange, brightness,
       contrast, saturation)
+  }
+
+  /// The matrix by swscale's number. swscale scales RGB by way of YUV: there both ways must use the same
+  /// matrix, whatever the stream claims.
+  private static func matrix(_ key: Key) -> Int32 {
+    let isRGB =
+      (av_pix_fmt_desc_get(AVPixelFormat(key.format))?.pointee.flags ?? 0) & UInt64(AV_PIX_FMT_FLAG_RGB) != 0
+    let isKnown = (1...10).contains(key.colorSpace) && key.colorSpace != AVCOL_SPC_YCGCO.rawValue
+    return isKnown && !isRGB ? Int32(key.colorSpace) : SWS_CS_DEFAULT
   }
 
   /// Converts a whole picture. `false` if swscale reports an error.

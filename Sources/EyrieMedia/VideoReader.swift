@@ -36,12 +36,14 @@ public final class VideoReader {
   private var timeline: Timeline
   private var warningCounter = WarningCounter()
   private var frameCount = 0
-  /// A frame decoded while opening, because the header did not tell enough.
+  /// The frame decoded while opening.
   private var pending: VideoFrame?
 
   /// Opens the input, chooses its video stream and makes the decoder ready.
   ///
-  /// Where the header does not state the size or the pixel format, the first picture is decoded here.
+  /// The first picture of a file is decoded here: only that shows its true size, pixel format and
+  /// orientation, and whether it can be decoded at all. Of a live source only where the header does not
+  /// tell enough.
   /// - Throws: `MediaError`, naming the reason: see `MediaError.Reason`.
   public init(
     _ input: MediaInput, options: Options = Options(), interrupt: MediaInterrupt = MediaInterrupt()
@@ -53,12 +55,13 @@ public final class VideoReader {
     self.session = session
     timeline = Timeline(session.clock)
     description = session.description(of: nil)
-    if description.video.pixelFormat == nil || description.video.codedWidth == nil {
-      session.deadline = .now + options.openTimeout
-      pending = try nextFrame()
-      session.deadline = nil
-      if let pending { description = session.description(of: pending) }
-    }
+    let isIncomplete = description.video.pixelFormat == nil || description.video.codedWidth == nil
+    // A live source may take long to its first picture, and its header usually suffices.
+    guard session.isRewindable || isIncomplete else { return }
+    session.deadline = .now + options.openTimeout
+    pending = try nextFrame()
+    session.deadline = nil
+    if let pending { description = session.description(of: pending) }
   }
 
   /// The next picture in display order, or `nil` after the last one.

@@ -52,14 +52,12 @@ enum Tool {
   }
 
   /// Packed RGB of all frames, scaled by FFmpeg's own filter.
-  static func rgb(_ path: String, filter: String, format: String = "rgb24") throws -> [UInt8] {
-    [UInt8](
-      try run(
-        "ffmpeg",
-        [
-          "-v", "error", "-nostdin", "-i", path, "-vsync", "passthrough", "-vf", filter + ",format=" + format,
-          "-f", "rawvideo", "-",
-        ]))
+  static func rgb(
+    _ path: String, options: [String] = [], filter: String, format: String = "rgb24"
+  ) throws -> [UInt8] {
+    let input = ["-v", "error", "-nostdin"] + options + ["-i", path]
+    let filters = ["-vsync", "passthrough", "-vf", filter + ",format=" + format]
+    return [UInt8](try run("ffmpeg", input + filters + ["-f", "rawvideo", "-"]))
   }
 
   /// Frames of the first video, counted by decoding.
