@@ -2,15 +2,18 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev build demo test test-swift test-converters lint bench format clean
+.PHONY: help setup setup-dev build demo test test-assets test-swift test-swift-release test-converters lint bench format clean
 
 MODEL ?= yolov3-tiny
+VIDEO ?= .cache/media/bikes.mp4
+MODEL_DIR ?= .cache/models/yolov3-tiny
 PYTHON := .cache/venv/bin/python
 RUFF := .cache/venv/bin/ruff
 SWIFT_FILES := Sources Tests Package.swift
-SHELL_SCRIPTS := scripts/setup scripts/demo scripts/bench .ci/run
+SHELL_SCRIPTS := scripts/setup scripts/demo .ci/run
 # An import of something that Package.swift does not list is an error.
 SWIFT_FLAGS := --explicit-target-dependency-import-check error
+RELEASE_TESTS := --scratch-path .build-release-tests -Xswiftc -enable-testing
 # What set-up laid out for this user alone, if it could not do so for the whole machine.
 ENV := if [[ -f .cache/env.sh ]]; then . .cache/env.sh; fi;
 
@@ -29,10 +32,22 @@ build: setup ## Build the release binary, .build/release/eyrie
 demo: ## Detect objects in a street video and receive the events (MODEL=yolov3-tiny|yolov8n)
 	@scripts/demo --model $(MODEL)
 
-test: test-swift test-converters ## Run all tests
+test: test-assets test-swift test-swift-release test-converters ## Run all tests
+
+# The demo's video and model, for the comparison with an independent reference; skipped tests say so.
+test-assets: setup-dev
+	@$(PYTHON) -m eyrie_convert fetch bikes --output-dir .cache/media >/dev/null \
+	  && $(PYTHON) -m eyrie_convert fetch yolov3-tiny --output-dir .cache/models/yolov3-tiny >/dev/null \
+	  || echo "make: without the demo's video and model their tests are skipped"
 
 test-swift: setup-dev
 	@$(ENV) swift build --build-tests $(SWIFT_FLAGS) && swift test --skip-build
+
+# Optimised code is what people run, and thousands of frames are decoded here. Its own build folder, since
+# testable code is compiled differently.
+test-swift-release: setup-dev
+	@$(ENV) swift build -c release --build-tests $(SWIFT_FLAGS) $(RELEASE_TESTS) \
+	  && swift test -c release --skip-build $(RELEASE_TESTS)
 
 test-converters: setup-dev
 	@cd converters && ../$(PYTHON) -m pytest
@@ -43,8 +58,8 @@ lint: setup-dev ## Check style and common mistakes
 	$(RUFF) format --check converters scripts
 	.cache/venv/bin/shellcheck -x $(SHELL_SCRIPTS)
 
-bench: build ## Compare Eyrie's throughput with OpenVINO's own
-	@scripts/bench
+bench: build test-assets ## Compare the pipeline with inference alone (VIDEO=FILE MODEL_DIR=DIR)
+	@$(ENV) .build/release/eyrie bench $(VIDEO) --model $(MODEL_DIR)
 
 format: setup-dev ## Rewrite the sources in the house style
 	swift format format --in-place --recursive $(SWIFT_FILES)
@@ -52,4 +67,4 @@ format: setup-dev ## Rewrite the sources in the house style
 	$(RUFF) format converters scripts
 
 clean: ## Remove what was built; downloads in .cache stay
-	rm -rf .build demo
+	rm -rf .build .build-release-tests demo
