@@ -107,6 +107,12 @@ struct Opener {
     let status = avformat_open_input(&context, request.url, format, &options)
     // On failure FFmpeg has freed the context.
     guard status >= 0, let context else {
+      // The file itself can be read: that was tried. What it refers to is refused.
+      if request.file != nil, status == FFmpeg.error(EPERM) || status == FFmpeg.error(EACCES) {
+        throw MediaError(
+          .notMedia, input,
+          "a playlist that leads to the network or out of its directory; name the media itself")
+      }
       let error = MediaError.ffmpeg(status, "opening", input: input, guard: ioGuard)
       throw error.reason == .notMedia ? request.file?.diagnose(input: input) ?? error : error
     }
@@ -117,7 +123,7 @@ struct Opener {
     } catch {
       var closing: UnsafeMutablePointer<AVFormatContext>? = context
       avformat_close_input(&closing)
-      // A file that opens but has no streams at all may be a cut-off one.
+      // A file that opens but has no streams at all may be cut off.
       throw error.reason == .notMedia ? request.file?.diagnose(input: input) ?? error : error
     }
   }
@@ -136,8 +142,9 @@ struct Opener {
     }
     let choice = StreamChoice(context)
     guard let stream = choice.best else {
-      if status < 0, choice.isEmpty {
-        throw .ffmpeg(status, "looking for streams", input: input, guard: ioGuard)
+      if choice.isEmpty {
+        let cause = status < 0 ? status : EYRIE_ERROR_INVALID_DATA
+        throw .ffmpeg(cause, "looking for streams", input: input, guard: ioGuard)
       }
       throw choice.error(input: input)
     }
