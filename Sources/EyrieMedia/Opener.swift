@@ -30,6 +30,8 @@ struct Opener {
 
   func open(_ locator: MediaInput.Locator) throws(MediaError) -> Opened {
     let request = try request(for: locator)
+    // A pipe may wait for its writer for as long as it takes; the interrupt ends that.
+    if request.pipe == nil { ioGuard.arm(timeout) }
     do {
       return try open(request)
     } catch let error where error.reason == .noVideo && request.isRewindable {
@@ -37,7 +39,9 @@ struct Opener {
       var patient = request
       patient.probeBytes = 128 << 20
       patient.probeSeconds = 600
-      guard let late = try? open(patient) else { throw error }
+      guard let late = try? open(patient) else {
+        throw ioGuard.isInterrupted ? .interrupted(input) : error
+      }
       return late
     }
   }
@@ -94,11 +98,8 @@ struct Opener {
       allocated.pointee.max_analyze_duration = seconds * Int64(AV_TIME_BASE)
     }
     if let pipe = request.pipe {
-      // A pipe may wait for its writer for as long as it takes; the interrupt ends that.
       allocated.pointee.pb = pipe.io
       allocated.pointee.flags |= AVFMT_FLAG_CUSTOM_IO
-    } else {
-      ioGuard.arm(timeout)
     }
     var options: OpaquePointer?
     defer { av_dict_free(&options) }
