@@ -62,7 +62,9 @@ final class DecodeSession {
 
   var isRewindable: Bool { demuxer.isRewindable }
 
-  var clock: Timeline.Clock { demuxer.clock(decoderRate: decoder.frameRate) }
+  private var frameRate: Double? { demuxer.frameRate(stated: decoder.frameRate) }
+
+  var clock: Timeline.Clock { demuxer.clock(frameRate: frameRate) }
 
   /// What the header says, or with a frame what that shows.
   func description(of frame: VideoFrame?) -> MediaDescription {
@@ -79,7 +81,7 @@ final class DecodeSession {
         codedWidth: known(geometry.codedWidth), codedHeight: known(geometry.codedHeight),
         width: known(geometry.width), height: known(geometry.height),
         rotation: geometry.orientation.degreesClockwise, mirrored: geometry.orientation.isMirrored,
-        sampleAspectRatio: geometry.aspectText, frameRate: demuxer.frameRate,
+        sampleAspectRatio: geometry.aspectText, frameRate: frameRate,
         durationSeconds: demuxer.duration,
         hasTimestamps: demuxer.hasTimestamps))
   }
@@ -166,6 +168,7 @@ final class DecodeSession {
   private func feed(_ warnings: inout WarningCounter) throws(MediaError) {
     guard let packet else { return }
     let status = demuxer.read(into: packet, timeout: readTimeout)
+    for _ in 0..<demuxer.takePassedOverErrors() { warnings.count(.readError) }
     guard status == 0 else { return try handleReadStatus(status, &warnings) }
     readErrors = 0
     let tag = ledger.note()
@@ -187,7 +190,7 @@ final class DecodeSession {
       // A source with nothing to give right now. Its own waits are over; do not spin.
       usleep(5_000)
     case EYRIE_ERROR_INVALID_DATA:
-      damage.damage(at: ledger.nextTag)
+      damage.loss(before: ledger.nextTag)
       readErrors += 1
       guard readErrors < Self.maxReadErrors else {
         warnings.count(.cutOff)

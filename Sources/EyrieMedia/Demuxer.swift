@@ -12,13 +12,15 @@ final class Demuxer {
   private var context: UnsafeMutablePointer<AVFormatContext>?
   /// Outlives `context`, which reads through it.
   private let pipe: PipeSource?
+  private let errors = DemuxerErrors()
 
   /// Opens and probes; bounded by `timeout` except while a pipe waits for its writer.
   init(_ input: MediaInput, timeout: Duration, interrupt: MediaInterrupt) throws(MediaError) {
     FFmpeg.silence()
     let name = input.description
     let ioGuard = IOGuard(interrupt: interrupt)
-    let opened = try Opener(input: name, ioGuard: ioGuard, timeout: timeout).open(input.locate())
+    let opener = Opener(input: name, ioGuard: ioGuard, timeout: timeout)
+    let opened = try errors.collect { () throws(MediaError) in try opener.open(input.locate()) }
     ioGuard.arm(nil)
     self.input = name
     self.ioGuard = ioGuard
@@ -41,7 +43,7 @@ final class Demuxer {
     defer { ioGuard.arm(nil) }
     while true {
       if ioGuard.mustStop { return EYRIE_ERROR_EXIT }
-      let status = av_read_frame(context, packet)
+      let status = errors.collect { av_read_frame(context, packet) }
       if status == 0, packet.pointee.stream_index != index {
         av_packet_unref(packet)
         continue
@@ -55,6 +57,9 @@ final class Demuxer {
       return status
     }
   }
+
+  /// How many errors the container's reader passed over since the last call.
+  func takePassedOverErrors() -> Int { errors.take() }
 
   /// The container's format, as FFmpeg names it (`mov,mp4,m4a,3gp,3g2,mj2`).
   var formatName: String {
@@ -81,20 +86,23 @@ final class Demuxer {
     return Double(total) / Double(AV_TIME_BASE)
   }
 
-  /// Frames a second: the mean where known, else FFmpeg's guess. `nil` where there is none.
-  var frameRate: Double? {
-    for rate in [stream.pointee.avg_frame_rate, stream.pointee.r_frame_rate]
-    where rate.num > 0 && rate.den > 0 {
-      return av_q2d(rate)
-    }
-    return nil
+  /// Frames a second: the mean where known, else FFmpeg's guess, else what the coded stream itself states.
+  /// With few frames seen a guess can be the time base itself (90000), which is no frame rate.
+  func frameRate(stated: AVRational) -> Double? {
+    let container = [stream.pointee.avg_frame_rate, stream.pointee.r_frame_rate]
+    // A raw stream's container is FFmpeg, which assumes 25.
+    let rates = hasTimestamps || isPicture ? container + [stated] : [stated] + container
+    return rates.lazy.compactMap(Self.plausible).first
   }
 
-  /// How this container counts time. `decoderRate` is the rate the coded stream itself states.
-  func clock(decoderRate: AVRational) -> Timeline.Clock {
-    var rate = frameRate ?? 25
-    if !hasTimestamps, !isPicture, decoderRate.num > 0, decoderRate.den > 0 { rate = av_q2d(decoderRate) }
-    let nanoseconds = (1e9 / rate).rounded()
+  private static func plausible(_ rate: AVRational) -> Double? {
+    guard rate.num > 0, rate.den > 0, case let value = av_q2d(rate), value <= 1000 else { return nil }
+    return value
+  }
+
+  /// How this container counts time.
+  func clock(frameRate: Double?) -> Timeline.Clock {
+    let nanoseconds = (1e9 / (frameRate ?? 25)).rounded()
     return Timeline.Clock(
       numerator: stream.pointee.time_base.num, denominator: stream.pointee.time_base.den,
       wrapBits: stream.pointee.pts_wrap_bits,

@@ -20,7 +20,9 @@ enum FFmpeg {
   /// that matters reaches the caller as a `MediaError` or a counted warning.
   static func silence() { _ = silenced }
 
-  private static let silenced: Void = av_log_set_level(AV_LOG_QUIET)
+  private static let silenced: Void = av_log_set_callback { object, level, _, _ in
+    DemuxerErrors.note(object, level: level)
+  }
 
   /// Pictures with more pixels are refused, so that a few hostile bytes cannot claim gigabytes.
   static let maxPixels: Int64 = 1 << 28
@@ -38,7 +40,7 @@ extension MediaError {
       return MediaError(.permissionDenied, input, "permission denied; check who may read it")
     case FFmpeg.error(ENOENT):
       return MediaError(.missing, input, "no such file; check the path")
-    case EYRIE_ERROR_INVALID_DATA:
+    case EYRIE_ERROR_INVALID_DATA, EYRIE_ERROR_EOF, FFmpeg.error(EINVAL):
       return MediaError(
         .notMedia, input, "not a media file that FFmpeg recognises; check what it really holds")
     case EYRIE_ERROR_DECODER_NOT_FOUND:

@@ -11,8 +11,8 @@ public final class FrameScaler {
   private var context: ScaleContext?
   private let scratch = ScratchBuffer()
 
-  /// Past the end of a row swscale may write up to so many bytes, if the row is no multiple of
-  /// `blockPixels`.
+  /// swscale promises no more than that rows are written in blocks: depending on its version and the CPU
+  /// it may write so many bytes past the end of a row that is no multiple of `blockPixels`.
   private static let overrunBytes = 64
   private static let blockPixels = 32
 
@@ -94,7 +94,7 @@ public final class FrameScaler {
     }
   }
 
-  /// Writes the four bands. It costs some 2 % of a scale, so nothing is remembered about the buffer.
+  /// Writes the four bands. It costs a few percent of a scale, so nothing is remembered about the buffer.
   private func pad(_ canvas: UnsafeMutablePointer<UInt8>, _ target: ScaleTarget) {
     let rowBytes = target.canvasWidth * 3
     let below = target.y + target.height

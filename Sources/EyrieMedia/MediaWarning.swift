@@ -16,7 +16,8 @@ public struct MediaWarning: Codable, Sendable, Hashable {
     case cutOff = "cut_off"
     /// A frame had no timestamp; one was made from the frame rate.
     case timestampMissing = "timestamp_missing"
-    /// Time jumped (backwards, or more than a minute ahead in a transport stream) and was joined up.
+    /// Time jumped (backwards, or ahead by more than a minute in a transport stream or a day elsewhere) and
+    /// was joined up.
     case timestampDiscontinuity = "timestamp_discontinuity"
     /// A timestamp was not after the one before; it was moved just behind it.
     case timestampNotIncreasing = "timestamp_not_increasing"

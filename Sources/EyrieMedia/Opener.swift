@@ -30,6 +30,8 @@ struct Opener {
 
   func open(_ locator: MediaInput.Locator) throws(MediaError) -> Opened {
     let request = try request(for: locator)
+    // A pipe may wait for its writer for as long as it takes; the interrupt ends that.
+    if request.pipe == nil { ioGuard.arm(timeout) }
     do {
       return try open(request)
     } catch let error where error.reason == .noVideo && request.isRewindable {
@@ -37,7 +39,9 @@ struct Opener {
       var patient = request
       patient.probeBytes = 128 << 20
       patient.probeSeconds = 600
-      guard let late = try? open(patient) else { throw error }
+      guard let late = try? open(patient) else {
+        throw ioGuard.isInterrupted ? .interrupted(input) : error
+      }
       return late
     }
   }
@@ -94,11 +98,8 @@ struct Opener {
       allocated.pointee.max_analyze_duration = seconds * Int64(AV_TIME_BASE)
     }
     if let pipe = request.pipe {
-      // A pipe may wait for its writer for as long as it takes; the interrupt ends that.
       allocated.pointee.pb = pipe.io
       allocated.pointee.flags |= AVFMT_FLAG_CUSTOM_IO
-    } else {
-      ioGuard.arm(timeout)
     }
     var options: OpaquePointer?
     defer { av_dict_free(&options) }
@@ -107,6 +108,12 @@ struct Opener {
     let status = avformat_open_input(&context, request.url, format, &options)
     // On failure FFmpeg has freed the context.
     guard status >= 0, let context else {
+      // The file itself can be read: that was tried. What it refers to is refused.
+      if request.file != nil, status == FFmpeg.error(EPERM) || status == FFmpeg.error(EACCES) {
+        throw MediaError(
+          .notMedia, input,
+          "a playlist that leads to the network or out of its directory; name the media itself")
+      }
       let error = MediaError.ffmpeg(status, "opening", input: input, guard: ioGuard)
       throw error.reason == .notMedia ? request.file?.diagnose(input: input) ?? error : error
     }
@@ -117,7 +124,7 @@ struct Opener {
     } catch {
       var closing: UnsafeMutablePointer<AVFormatContext>? = context
       avformat_close_input(&closing)
-      // A file that opens but has no streams at all may be a cut-off one.
+      // A file that opens but has no streams at all may be cut off.
       throw error.reason == .notMedia ? request.file?.diagnose(input: input) ?? error : error
     }
   }
@@ -136,8 +143,9 @@ struct Opener {
     }
     let choice = StreamChoice(context)
     guard let stream = choice.best else {
-      if status < 0, choice.isEmpty {
-        throw .ffmpeg(status, "looking for streams", input: input, guard: ioGuard)
+      if choice.isEmpty {
+        let cause = status < 0 ? status : EYRIE_ERROR_INVALID_DATA
+        throw .ffmpeg(cause, "looking for streams", input: input, guard: ioGuard)
       }
       throw choice.error(input: input)
     }

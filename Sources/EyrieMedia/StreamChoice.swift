@@ -39,7 +39,7 @@ struct StreamChoice {
     } else if has(AVMEDIA_TYPE_SUBTITLE) {
       what = "subtitles only"
     } else {
-      what = streams.isEmpty ? "no streams at all" : "data only"
+      what = "data only"
     }
     return MediaError(.noVideo, input, "no video stream (\(what)); name a file with a video in it")
   }

@@ -2,7 +2,7 @@
 ///
 /// The stream's own time is kept wherever it can be: gaps stay, a start other than zero stays. It is
 /// unwrapped, made up from the frame rate where it is missing, and joined up (one frame apart) where it
-/// goes back, where a transport stream jumps far ahead, and where the input starts again.
+/// goes back, where it jumps further ahead than any pause, and where the input starts again.
 struct Timeline {
   /// How the time base and the container of one session (one pass over the input) count.
   struct Clock {
@@ -37,8 +37,9 @@ struct Timeline {
   private static let limit: Int64 = 1 << 62
   /// A step back shorter than this is disorder, not a splice.
   private static let disorder: Int64 = 500_000_000
-  /// A step ahead longer than this, where jumps are allowed, is a splice.
-  private static let jump: Int64 = 60_000_000_000
+  /// A step ahead longer than this is a splice in a transport stream, which may be joined anywhere, and
+  /// damage elsewhere: nobody waits a day for the next frame.
+  private static let jump: (transport: Int64, other: Int64) = (60_000_000_000, 86_400_000_000_000)
   private static let longestFrame: Int64 = 60_000_000_000
 
   init(_ clock: Clock) {
@@ -82,7 +83,7 @@ struct Timeline {
       self.last = last + 1_000
       return Stamp(nanoseconds: last + 1_000, streamNanoseconds: own, warning: .timestampNotIncreasing)
     }
-    if clock.mayJump, time - last > Self.jump {
+    if time - last > (clock.mayJump ? Self.jump.transport : Self.jump.other) {
       return joined(own, after: last, warning: .timestampDiscontinuity)
     }
     lastStep = time - last

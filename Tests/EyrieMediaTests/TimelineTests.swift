@@ -46,10 +46,12 @@ import Testing
     #expect(times(ticks, clock()) == [0, 40, 10_000, 10_040, 10_080, 10_120, 10_160, 10_200])
   }
 
-  @Test func farJumpsAheadAreJoinedUpOnlyInTransportStreams() {
+  @Test func farJumpsAheadAreJoinedUp() {
     let ticks: [Int64?] = [0, 3600, 90_000_000, 90_003_600]
     #expect(times(ticks, clock()) == [0, 40, 80, 120])
     #expect(times(ticks, clock(mayJump: false)) == [0, 40, 1_000_000, 1_000_040])
+    let absurd: [Int64?] = [0, 3600, 90_000 * 90_000, 90_000 * 90_000 + 3600]
+    #expect(times(absurd, clock(wrapBits: 64, mayJump: false)) == [0, 40, 80, 120])
   }
 
   @Test func missingTimesAreMadeUp() {
