@@ -11,9 +11,10 @@ public final class VideoFrame: @unchecked Sendable {
   public let index: Int
   /// Presentation time in nanoseconds: the stream's own, strictly increasing within a reader.
   public let ptsNanoseconds: Int64
-  /// When the packet of this frame was read, on the monotonic clock.
+  /// When the packet of this frame was read, on the monotonic clock; never before that of the frame before,
+  /// since a picture that was sent ahead of its turn is not due earlier.
   public let arrival: ContinuousClock.Instant
-  /// When the packet of this frame was read, by the wall clock.
+  /// The same moment by the wall clock.
   public let capturedAt: Date
   /// Whether the picture can be decoded without any other.
   public let isKeyframe: Bool

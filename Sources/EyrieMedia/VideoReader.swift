@@ -37,6 +37,7 @@ public final class VideoReader {
   private var warningCounter = WarningCounter()
   private var frameCount = 0
   /// The frame decoded while opening.
+  private var latestArrival: PacketLedger.Arrival?
   private var pending: VideoFrame?
 
   /// Opens the input, chooses its video stream and makes the decoder ready.
@@ -81,8 +82,12 @@ public final class VideoReader {
     let stamp = timeline.stamp(ticks == EYRIE_NOPTS ? nil : ticks, duration: duration)
     if let warning = stamp.warning { warningCounter.count(warning) }
     if decoded.isCorrupt { warningCounter.count(.corruptFrame) }
+    // Pictures leave in another order than their packets came. None is due before its predecessor.
+    var arrival = decoded.arrival
+    if let latestArrival, latestArrival.instant > arrival.instant { arrival = latestArrival }
+    latestArrival = arrival
     let frame = VideoFrame(
-      taking: decoded.picture, index: frameCount, stamp: stamp, arrival: decoded.arrival,
+      taking: decoded.picture, index: frameCount, stamp: stamp, arrival: arrival,
       geometry: decoded.geometry, isCorrupt: decoded.isCorrupt)
     frameCount += 1
     return frame

@@ -2,7 +2,7 @@ import EyrieEvents
 import Foundation
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct EndpointTests {
+@Suite(.timeLimit(.minutes(10))) struct EndpointTests {
   static let longPath = "ipc:///run/" + String(repeating: "x", count: 120)
 
   private func failure(_ endpoint: String, _ role: SocketRole, _ context: ZeroMQContext) -> EventError? {

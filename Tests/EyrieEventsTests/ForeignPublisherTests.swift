@@ -5,7 +5,7 @@ import Testing
 private let patience = Duration.seconds(30)
 
 /// A subscriber must survive whatever it is sent.
-@Suite(.timeLimit(.minutes(1))) struct ForeignPublisherTests {
+@Suite(.timeLimit(.minutes(10))) struct ForeignPublisherTests {
   @Test func messagesThatAreNoEventsAreReportedOneByOne() throws {
     let context = try ZeroMQContext()
     var options = EventSubscriber.Options()

@@ -2,7 +2,7 @@ import EyrieEvents
 import Foundation
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct JSONLinesTests {
+@Suite(.timeLimit(.minutes(10))) struct JSONLinesTests {
   private func failure(_ path: String) -> EventError? {
     #expect(throws: EventError.self) { try JSONLinesWriter(path: path) }
   }

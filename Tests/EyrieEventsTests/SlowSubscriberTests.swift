@@ -5,7 +5,7 @@ import Testing
 private let patience = Duration.seconds(30)
 
 /// What happens when a subscriber cannot keep up, with real queues and real TCP buffers.
-@Suite(.timeLimit(.minutes(2))) struct SlowSubscriberTests {
+@Suite(.timeLimit(.minutes(10))) struct SlowSubscriberTests {
   private let payload = [UInt8](repeating: 0x20, count: 20_000)
 
   private func publisher(

@@ -3,7 +3,7 @@ import Testing
 
 @testable import EyrieGraph
 
-@Suite("Execution", .timeLimit(.minutes(1)))
+@Suite("Execution", .timeLimit(.minutes(10)))
 struct ExecutionTests {
   actor Worker {
     nonisolated let executor = ThreadExecutor(name: "worker")

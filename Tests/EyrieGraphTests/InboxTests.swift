@@ -2,7 +2,7 @@ import Testing
 
 @testable import EyrieGraph
 
-@Suite("An inbox", .timeLimit(.minutes(1)))
+@Suite("An inbox", .timeLimit(.minutes(10)))
 struct InboxTests {
   @Test("keeps the order of a lane and loses nothing under concurrent use")
   func lossless() async {

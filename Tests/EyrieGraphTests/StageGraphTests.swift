@@ -2,7 +2,7 @@ import Testing
 
 @testable import EyrieGraph
 
-@Suite("A running graph", .timeLimit(.minutes(1)))
+@Suite("A running graph", .timeLimit(.minutes(10)))
 struct StageGraphTests {
   private func graph(
     _ source: some SourceStage<Int>, _ stage: ClosureStage, _ sink: CollectingSink,

@@ -4,7 +4,7 @@ import Testing
 @testable import EyrieInference
 
 /// Several runs in flight, and many in a row.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct ConcurrencyTests {
   private func session(requests: Int) throws -> (InferenceSession, TemporaryDirectory) {
     let directory = try TemporaryDirectory()

@@ -4,7 +4,7 @@ import Testing
 @testable import EyrieInference
 
 /// Models made on the spot, run on OpenVINO: what goes in and what comes out.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct GeneratedModelTests {
   let directory: TemporaryDirectory
 

@@ -4,7 +4,7 @@ import Testing
 @testable import EyrieInference
 
 /// Lending and giving back requests.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct InferenceSessionTests {
   @Test func lendsEachRequestOnce() async throws {
     let session = InferenceSession.fake([FakeRequest(), FakeRequest()])

@@ -40,12 +40,12 @@ import Testing
     }
   }
 
-  @Test(.timeLimit(.minutes(1))) func aPipeWithoutWriterIsInterrupted() async throws {
+  @Test(.timeLimit(.minutes(10))) func aPipeWithoutWriterIsInterrupted() async throws {
     let error = await interrupted(try makePipe())
     #expect(error?.reason == .interrupted)
   }
 
-  @Test(.timeLimit(.minutes(1))) func aPipeWhoseWriterPausesIsInterrupted() async throws {
+  @Test(.timeLimit(.minutes(10))) func aPipeWhoseWriterPausesIsInterrupted() async throws {
     let path = try makePipe()
     let clip = try makeClip()
     let written = DispatchSemaphore(value: 0)
@@ -63,7 +63,7 @@ import Testing
     #expect(error?.reason == .interrupted)
   }
 
-  @Test(.timeLimit(.minutes(1))) func aPipeIsReadToItsEnd() throws {
+  @Test(.timeLimit(.minutes(10))) func aPipeIsReadToItsEnd() throws {
     let path = try makePipe()
     let clip = try makeClip()
     Thread.detachNewThread {
@@ -76,7 +76,7 @@ import Testing
     #expect(mediaError { try reader.rewind() }?.reason == .notRewindable)
   }
 
-  @Test(.timeLimit(.minutes(1))) func aReadDeadlineEndsAPause() throws {
+  @Test(.timeLimit(.minutes(10))) func aReadDeadlineEndsAPause() throws {
     let path = try makePipe()
     let clip = try makeClip()
     let over = DispatchSemaphore(value: 0)
@@ -107,7 +107,7 @@ import Testing
       mediaError { _ = try VideoReader(MediaInput(clip), interrupt: interrupt) }?.reason == .interrupted)
   }
 
-  @Test(.timeLimit(.minutes(1))) func aServerThatSaysNothingTimesOut() throws {
+  @Test(.timeLimit(.minutes(10))) func aServerThatSaysNothingTimesOut() throws {
     // Connections are taken up by the kernel and never answered.
     let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     defer { close(listener) }

@@ -4,7 +4,7 @@ import Foundation
 import Testing
 
 /// The binary as a person meets it.
-@Suite("The command line", .timeLimit(.minutes(3)))
+@Suite("The command line", .timeLimit(.minutes(10)))
 struct CommandLineTests {
   /// Runs a command that must fail: one line on stderr that contains the hints, nothing on stdout.
   private func expectFailure(

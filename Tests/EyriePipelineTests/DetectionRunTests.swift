@@ -8,7 +8,7 @@ import Testing
 
 @testable import EyriePipeline
 
-@Suite("A run", .timeLimit(.minutes(2)))
+@Suite("A run", .timeLimit(.minutes(10)))
 struct DetectionRunTests {
   struct Broken: Error {}
 

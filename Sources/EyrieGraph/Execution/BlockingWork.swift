@@ -11,7 +11,7 @@ public func withBlockingThread<Value: Sendable, Failure: Error>(
 ) async throws(Failure) -> Value {
   let result: Result<Value, Failure> = await withCheckedContinuation { continuation in
     let thread = Thread {
-      Thread.current.name = String(name.prefix(15))
+      nameCurrentThread(name)
       do throws(Failure) {
         continuation.resume(returning: .success(try work()))
       } catch {

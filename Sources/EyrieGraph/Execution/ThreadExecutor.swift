@@ -14,10 +14,8 @@ public final class ThreadExecutor: SerialExecutor {
   /// - Parameter name: shown by debuggers and `top -H`; Linux keeps the first 15 bytes.
   public init(name: String) {
     let queue = queue
-    let shortName = String(name.prefix(15))
     let thread = Thread {
-      // Set from within: on Linux a name given before the start does not reach the kernel.
-      Thread.current.name = shortName
+      nameCurrentThread(name)
       queue.runJobs()
     }
     // FFmpeg's demuxers and swscale use deep stacks on odd input; the default of a secondary thread is 512 KiB.
