@@ -66,7 +66,8 @@ let package = Package(
       swiftSettings: strict),
 
     .target(
-      name: "EyrieTestSupport", dependencies: ["EyriePipeline", "EyrieInference", "EyrieEvents"],
+      name: "EyrieTestSupport",
+      dependencies: ["EyriePipeline", "EyrieGraph", "EyrieInference", "EyrieEvents"],
       path: "Tests/EyrieTestSupport",
       swiftSettings: strict),
     .testTarget(name: "EyrieGraphTests", dependencies: ["EyrieGraph"], swiftSettings: strict),
@@ -78,6 +79,7 @@ let package = Package(
       name: "EyriePipelineTests",
       dependencies: [
         "EyriePipeline", "EyrieTestSupport", "EyrieGraph", "EyrieInference", "EyrieEvents", "EyrieMedia",
+        "EyrieVision",
         "eyrie",
       ],
       exclude: ["Fixtures"],
