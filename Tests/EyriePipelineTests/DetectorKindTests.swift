@@ -155,15 +155,31 @@ struct DetectorKindTests {
     }
   }
 
-  private func detections(of model: Data) async throws -> [EyrieEvents.Detection] {
+  private func detections(of model: Data, package: String? = nil) async throws -> [EyrieEvents.Detection] {
     let scratch = try Scratch()
     let picture = scratch.path("black.ppm")
     try await Clip.blackPicture(picture, width: 64, height: 64)
     var options = RunOptions(input: picture, model: try scratch.write(Array(model), to: "model.onnx"))
+    if let package { _ = try scratch.write(Array(package.utf8), to: "conversion_metadata.json") }
     options.precision = .f32
     options.jsonl = scratch.path("events.jsonl")
     _ = try await DetectionRun(options).run(stop: StopSignal(), reporter: .silent)
     return try #require(try EventLog(path: scratch.path("events.jsonl")).detections.first).detections
+  }
+
+  @Test("take a package's word for an objectness that the shape does not tell")
+  func statedObjectness() async throws {
+    let model = Kind(name: "", classes: 3, objectness: true, labels: "['a', 'b', 'c']").model()
+    let failure = await #expect(throws: EyrieFailure.self) { _ = try await detections(of: model) }
+    #expect(failure?.description.contains("output.objectness") == true)
+    let found = try await detections(
+      of: model,
+      package: """
+        {"schema": "eyrie.model/1", "task": "detect", "format": "onnx",
+         "output": {"labels": ["a", "b", "c"], "objectness": true}}
+        """)
+    #expect(found.map(\.label) == ["a", "b"])
+    #expect(zip(found, [0.9, 0.6]).allSatisfy { abs($0.confidence - $1) < 1e-3 })
   }
 
   @Test("say when boxes were taken for fractions")
