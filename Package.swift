@@ -72,7 +72,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(name: "EyrieGraphTests", dependencies: ["EyrieGraph"], swiftSettings: strict),
     .testTarget(name: "EyrieMediaTests", dependencies: ["EyrieMedia"], swiftSettings: strict),
-    .testTarget(name: "EyrieInferenceTests", dependencies: ["EyrieInference"], swiftSettings: strict),
+    .testTarget(
+      name: "EyrieInferenceTests", dependencies: ["EyrieInference", "EyrieTestSupport"], swiftSettings: strict
+    ),
     .testTarget(name: "EyrieVisionTests", dependencies: ["EyrieVision"], swiftSettings: strict),
     .testTarget(name: "EyrieEventsTests", dependencies: ["EyrieEvents"], swiftSettings: strict),
     .testTarget(
