@@ -6,6 +6,8 @@ public struct EyrieFailure: Error, Sendable, CustomStringConvertible {
     case run = 1
     /// The command, a setting or a file named in it is wrong. Exit code 2.
     case usage = 2
+    /// A stop came before the work was done. Exit code 130 after SIGINT, 143 after SIGTERM.
+    case stopped = 130
   }
 
   /// Whose fault it is.

@@ -39,12 +39,11 @@ struct BenchCommand: AsyncParsableCommand {
   var json = false
 
   func run() async throws {
-    let signals = SignalStop()
     var options = RunOptions(input: input, model: model)
     options.precision = precision
     options.requests = requests
     let bench = try BenchRun(options, rounds: rounds, secondsPerTurn: seconds)
-    let report = try await bench.run(stop: signals.stop) { Terminal.log($0) }
-    _ = Terminal.result(json ? try report.json() : BenchTable(report).description)
+    let report = try await bench.run(stop: SignalStop.shared.stop) { Terminal.log($0) }
+    try Terminal.result(json ? try report.json() : BenchTable(report).description)
   }
 }

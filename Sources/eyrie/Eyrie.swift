@@ -23,8 +23,9 @@ struct Eyrie: AsyncParsableCommand {
     ])
 
   static func main() async {
-    // A reader that goes away (`eyrie … | head`) is an error to report, not a reason to die.
+    // A reader that goes away (`eyrie … | head`) ends the output, not the process in the middle of its work.
     signal(SIGPIPE, SIG_IGN)
+    openStandardStreams()
     do {
       var command = try parseAsRoot()
       if var asynchronous = command as? any AsyncParsableCommand {
@@ -34,7 +35,7 @@ struct Eyrie: AsyncParsableCommand {
       }
     } catch let failure as EyrieFailure {
       Terminal.error(failure.description)
-      Foundation.exit(failure.kind.rawValue)
+      Foundation.exit(exitCode(of: failure))
     } catch let code as ExitCode {
       Foundation.exit(code.rawValue)
     } catch {
@@ -42,11 +43,29 @@ struct Eyrie: AsyncParsableCommand {
     }
   }
 
+  private static func exitCode(of failure: EyrieFailure) -> Int32 {
+    let code = failure.kind.rawValue
+    return failure.kind == .stopped ? SignalStop.shared.exitCode ?? code : code
+  }
+
+  /// Started without one of them (`eyrie … >&-`), the next file that is opened would take its place, and the
+  /// summary would be printed into the events.
+  private static func openStandardStreams() {
+    for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) == -1 {
+      _ = open("/dev/null", O_RDWR)
+    }
+  }
+
   /// Help and version go to stdout with code 0; a wrong argument is one line and code 2.
   private static func exitForParser(_ error: any Error) -> Never {
     if exitCode(for: error) == .success {
-      print(fullMessage(for: error))
-      Foundation.exit(0)
+      do throws(EyrieFailure) {
+        try Terminal.result(fullMessage(for: error))
+        Foundation.exit(0)
+      } catch {
+        Terminal.error(error.description)
+        Foundation.exit(error.kind.rawValue)
+      }
     }
     Terminal.error(message(for: error) + " (see 'eyrie --help')")
     Foundation.exit(EyrieFailure.Kind.usage.rawValue)

@@ -27,7 +27,7 @@ struct ModelCommand: AsyncParsableCommand {
 
     func run() async throws {
       let report = try await Inspection.model(model)
-      _ = Terminal.result(report)
+      try Terminal.result(report)
     }
   }
 

@@ -21,8 +21,7 @@ struct ProbeCommand: AsyncParsableCommand {
   var decode = false
 
   func run() async throws {
-    let signals = SignalStop()
-    let report = try await Inspection.probe(input, decode: decode, stop: signals.stop)
-    _ = Terminal.result(report)
+    let report = try await Inspection.probe(input, decode: decode, stop: SignalStop.shared.stop)
+    try Terminal.result(report)
   }
 }

@@ -91,29 +91,34 @@ struct RunCommand: AsyncParsableCommand {
   @Flag(help: "Start a file again at its end.")
   var loop = false
 
-  @Option(help: ArgumentHelp("Write a summary as JSON.", valueName: "file"))
+  @Option(help: ArgumentHelp("Write a summary as JSON; - is stdout.", valueName: "file"))
   var summary: String?
 
-  @Option(help: ArgumentHelp("Write the events, one a line.", valueName: "file"))
+  @Option(help: ArgumentHelp("Write the events, one a line; - is stdout.", valueName: "file"))
   var jsonl: String?
 
   @Option(help: ArgumentHelp("Write a JPEG picture of a few frames with their boxes.", valueName: "file"))
   var annotate: String?
 
   func run() async throws {
-    let signals = SignalStop()
+    let signals = SignalStop.shared
     let reporter = RunReporter(
       log: { Terminal.log($0) },
       progress: Terminal.hasInteractiveErrorOutput ? Self.showProgress : nil)
-    let outcome = try await DetectionRun(options()).run(stop: signals.stop, reporter: reporter)
+    let options = options()
+    let outcome = try await DetectionRun(options).run(stop: signals.stop, reporter: reporter)
     Terminal.clearProgress()
-    print(SummaryTable(outcome))
+    let table = Terminal.printable(SummaryTable(outcome).description)
+    if options.usesStandardOutput { Terminal.log(table) } else { try Terminal.result(table) }
     if outcome.leftBehind > 0, let code = signals.exitCode { throw ExitCode(code) }
   }
 
   @Sendable private static func showProgress(_ progress: RunReporter.Progress) {
     Terminal.showProgress(ProgressLine(progress: progress).description)
   }
+
+  /// A dash is stdout, as everywhere.
+  private static func place(_ argument: String?) -> String? { argument == "-" ? "/dev/stdout" : argument }
 
   private func options() -> RunOptions {
     var options = RunOptions(input: input, model: model)
@@ -125,7 +130,8 @@ struct RunCommand: AsyncParsableCommand {
     if let inputSize { options.inputSize = (inputSize.width, inputSize.height) }
     options.confidence = confidence
     options.iou = iou
-    options.classes = classes?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) } ?? []
+    options.classes = classes?.split(separator: ",", omittingEmptySubsequences: false)
+      .map { $0.trimmingCharacters(in: .whitespaces) }
     options.classAgnostic = classAgnostic ? true : nil
     options.maxDetections = maxDetections
     options.maxFrames = maxFrames
@@ -133,9 +139,9 @@ struct RunCommand: AsyncParsableCommand {
     options.pacing = pacing
     options.overflow = overflow
     options.loop = loop
-    options.summary = summary
-    options.jsonl = jsonl
-    options.annotate = annotate
+    options.summary = Self.place(summary)
+    options.jsonl = Self.place(jsonl)
+    options.annotate = Self.place(annotate)
     return options
   }
 }

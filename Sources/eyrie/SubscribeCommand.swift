@@ -40,7 +40,6 @@ struct SubscribeCommand: AsyncParsableCommand {
   var summary: String?
 
   func run() async throws {
-    let signals = SignalStop()
     var options = SubscribeOptions(endpoint: endpoint)
     options.topics = topic
     options.count = count
@@ -49,7 +48,8 @@ struct SubscribeCommand: AsyncParsableCommand {
     options.untilEnd = untilEnd
     options.summary = summary
     let counts = try await SubscribeRun(options).run(
-      stop: signals.stop, print: { Terminal.result($0) }, log: { Terminal.log($0) })
+      stop: SignalStop.shared.stop, print: { (line) throws(EyrieFailure) in try Terminal.result(line) },
+      log: { Terminal.log($0) })
     Terminal.log(
       "received \(counts.received) events, lost \(counts.lost) in \(counts.gaps) gaps"
         + (counts.malformed > 0 ? ", \(counts.malformed) messages were no events" : ""))

@@ -242,4 +242,30 @@ struct StageGraphTests {
     _ = try await end
     #expect(await sink.items == [63], "only the newest item was still there when the permit came")
   }
+
+  @Test("does not report a wait that the end of the run broke off")
+  func brokenOffWait() async throws {
+    actor GreedyStage: TransformStage {
+      func admit() async throws(StageFailure) {
+        do {
+          try await Task.sleep(for: .seconds(3_600))
+        } catch {
+          throw .item(reason: "cancelled", message: "\(error)")
+        }
+      }
+      func process(_ input: Int, permit: Void) async throws(StageFailure) -> StageResult<Int> { .emit(input) }
+    }
+    var definition = GraphDefinition()
+    definition.add("source", source: EndlessSource())
+    definition.add("stage", transform: GreedyStage())
+    definition.add("sink", sink: CollectingSink())
+    definition.connect("source", to: "stage", capacity: 1, overflow: .dropOldest)
+    definition.connect("stage", to: "sink", capacity: 1, overflow: .suspend)
+    let graph = try StageGraph(definition)
+    let stop = StopSignal()
+    stop.request()
+    let incidents = Recorder<String>()
+    _ = try await graph.run(stop: stop, drainDeadline: .milliseconds(1)) { incidents.add($0.message) }
+    #expect(incidents.all.isEmpty)
+  }
 }

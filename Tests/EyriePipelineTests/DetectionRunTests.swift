@@ -90,6 +90,43 @@ struct DetectionRunTests {
     #expect(lines.all.filter { $0.contains("Broken") }.count == 2)
   }
 
+  @Test("fails when inference failed on every frame, and still writes the summary")
+  func failingEveryFrame() async throws {
+    let scratch = try Scratch()
+    try await Clip.pattern(scratch.path("clip.mp4"), frames: 9)
+    var options = RunOptions(input: scratch.path("clip.mp4"), model: "fake")
+    options.summary = scratch.path("summary.json")
+    let run = DetectionRun(options, backend: try backend { _ in throw Broken() })
+    let failure = await #expect(throws: EyrieFailure.self) {
+      try await run.run(stop: StopSignal(), reporter: .silent)
+    }
+    #expect(failure?.kind == .run)
+    #expect(failure?.description.contains("not one of 9 frames could be processed") == true)
+    let written = try Data(contentsOf: URL(fileURLWithPath: scratch.path("summary.json")))
+    let summary = try #require(try JSONSerialization.jsonObject(with: written) as? [String: Any])
+    // What is not known is null, not left out.
+    let rates = try #require(summary["fps"] as? [String: Any])
+    #expect(Set(rates.keys) == ["mean", "p05", "source"])
+    #expect(rates["mean"] is NSNull)
+    #expect(Set(try #require(summary["latency_ms"] as? [String: Any]).keys) == ["p50", "p95", "p99", "max"])
+    #expect(summary["realtime_ratio"] is NSNull)
+  }
+
+  @Test("refuses to begin once it is stopped")
+  func stoppedBefore() async throws {
+    let scratch = try Scratch()
+    try await Clip.pattern(scratch.path("clip.mp4"), frames: 3)
+    let stop = StopSignal()
+    stop.request()
+    let run = DetectionRun(
+      RunOptions(input: scratch.path("clip.mp4"), model: "fake"),
+      backend: try backend { _ in FakeModel.nothing })
+    let failure = await #expect(throws: EyrieFailure.self) {
+      try await run.run(stop: stop, reporter: .silent)
+    }
+    #expect(failure?.kind == .stopped)
+  }
+
   @Test("drops the oldest frames where asked to, and accounts for them")
   func overflow() async throws {
     let scratch = try Scratch()
@@ -127,10 +164,13 @@ struct DetectionRunTests {
     try await Clip.pattern(scratch.path("clip.mp4"), frames: 30)
     var options = RunOptions(input: scratch.path("clip.mp4"), model: "fake")
     options.maxFrames = 7
+    options.jsonl = scratch.path("events.jsonl")
     let summary = try await DetectionRun(options, backend: try backend { _ in FakeModel.nothing })
       .run(stop: StopSignal(), reporter: .silent)
     #expect(summary.frames.decoded == 7)
     #expect(summary.frames.published == 7)
+    let log = try EventLog(path: scratch.path("events.jsonl"))
+    #expect(log.stream.last?.message == "the limit of frames was reached")
   }
 
   @Test("goes on over the end of a looped file with time that only grows")
@@ -234,6 +274,29 @@ struct DetectionRunTests {
     // Two columns and two rows of 320×180 with gaps of 8.
     #expect(probe.contains("\"width\" : 664"))
     #expect(probe.contains("\"height\" : 384"))
+  }
+
+  @Test("shows what there is, be it on odd frames only, and says where there is nothing")
+  func annotateRare() async throws {
+    let scratch = try Scratch()
+    try await Clip.pattern(scratch.path("clip.mp4"), frames: 40)
+    var options = RunOptions(input: scratch.path("clip.mp4"), model: "fake")
+    options.annotate = scratch.path("annotated.jpg")
+    options.requests = 1
+    let calls = Counter()
+    let rare = try backend(requests: 1) { _ in
+      let call = calls.next()
+      return call.isMultiple(of: 2) && call <= 16
+        ? FakeModel.box(classID: 0, confidence: 0.8) : FakeModel.nothing
+    }
+    let shown = try await DetectionRun(options, backend: rare).run(stop: StopSignal(), reporter: .silent)
+    #expect(shown.detections == 8)
+    #expect(FileManager.default.fileExists(atPath: scratch.path("annotated.jpg")))
+    options.annotate = scratch.path("nothing.jpg")
+    let nothing = try await DetectionRun(options, backend: try backend { _ in FakeModel.nothing })
+      .run(stop: StopSignal(), reporter: .silent)
+    #expect(!FileManager.default.fileExists(atPath: scratch.path("nothing.jpg")))
+    #expect(nothing.warnings.contains { $0.contains("no frame had a detection") })
   }
 }
 

@@ -47,6 +47,9 @@ public struct Tool: Sendable {
 
   private let executable: URL
 
+  /// Where the program is.
+  public var path: String { executable.path }
+
   /// A program by its path.
   public init(path: String) {
     executable = URL(fileURLWithPath: path)

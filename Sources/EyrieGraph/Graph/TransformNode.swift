@@ -84,9 +84,10 @@ final class TransformNode<Stage: TransformStage>: GraphNode {
         switch error {
         case .fatal(let underlying): throw underlying
         case .item(let reason, let message):
+          // The end of a run that was aborted is no incident.
+          if Task.isCancelled { return nil }
           // There is no item yet that could be counted.
           control.onIncident(Incident(stage: name, reason: reason, message: message))
-          if Task.isCancelled { return nil }
           continue
         }
       }

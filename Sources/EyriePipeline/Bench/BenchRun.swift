@@ -1,5 +1,6 @@
 public import EyrieGraph
 import EyrieInference
+import EyrieMedia
 
 /// Measures how much of the speed of bare inference the whole pipeline keeps.
 ///
@@ -26,7 +27,7 @@ public struct BenchRun: Sendable {
     }
     /// Names this form of the report.
     public var schema = "eyrie.bench/1"
-    /// The video.
+    /// The video, without credentials.
     public var input: String
     /// The model as it ran.
     public var model: RunSummary.Model
@@ -53,13 +54,17 @@ public struct BenchRun: Sendable {
     guard secondsPerTurn > 0, secondsPerTurn < 100_000 else {
       throw EyrieFailure(.usage, "--seconds \(secondsPerTurn): must be a positive number of seconds")
     }
+    try options.validate()
     self.options = options
     self.rounds = rounds
     self.secondsPerTurn = secondsPerTurn
   }
 
   /// Runs all turns.
-  /// - Parameter log: takes a line after each turn.
+  /// - Parameters:
+  ///   - stop: ends it from any thread; the turns that are complete are reported.
+  ///   - log: takes a line after each turn.
+  /// - Throws: `EyrieFailure`: a wrong option, input or model, or a stop before the first turn was complete.
   public func run(stop: StopSignal, log: @Sendable (String) -> Void) async throws(EyrieFailure) -> Report {
     var memory = Report.Memory(
       start: .current(), compiled: ResidentMemory(), pipeline: ResidentMemory(), peakMb: 0)
@@ -67,29 +72,42 @@ public struct BenchRun: Sendable {
     pipelineOptions.loop = true
     pipelineOptions.duration = secondsPerTurn
     var report: Report?
-    for number in 1...rounds where !stop.isRequested {
-      let raw = try await measureInference(&memory)
-      let summary = try await DetectionRun(pipelineOptions).run(
-        stop: StopSignal(linkedTo: stop), reporter: .silent)
+    // A wrong input is to be reported before the first measurement.
+    _ = try await Inspection.probe(options.input, decode: false, stop: stop)
+    for number in 1...rounds {
+      let raw = try await measureInference(&memory, stop: stop)
+      if stop.isRequested { break }
+      let summary: RunSummary
+      do throws(EyrieFailure) {
+        summary = try await DetectionRun(pipelineOptions).run(
+          stop: StopSignal(linkedTo: stop), reporter: .silent)
+      } catch {
+        if error.kind == .stopped { break }
+        throw error
+      }
+      if stop.isRequested { break }
       memory.pipeline = .current()
       memory.peakMb = summary.rssPeakMb
       let pipeline = summary.fps.mean ?? 0
       let round = Report.Round(
         rawFps: raw, pipelineFps: pipeline, ratio: pipeline / max(raw, .leastNonzeroMagnitude))
       log("round \(number): \(BenchTable.line(round))")
-      var made = report ?? Report(input: options.input, model: summary.model, memory: memory)
+      var made =
+        report ?? Report(input: MediaInput(options.input).description, model: summary.model, memory: memory)
       made.rounds.append(round)
       made.memory = memory
       report = made
     }
-    guard var report else { throw EyrieFailure(.run, "stopped before anything was measured") }
+    guard var report else { throw EyrieFailure(.stopped, "stopped before anything was measured") }
     let ratios = report.rounds.map(\.ratio).sorted()
     report.ratio = ratios[ratios.count / 2]
     return report
   }
 
   /// Bare inference in a session of its own, which is gone before the pipeline makes its own.
-  private func measureInference(_ memory: inout Report.Memory) async throws(EyrieFailure) -> Double {
+  private func measureInference(_ memory: inout Report.Memory, stop: StopSignal) async throws(EyrieFailure)
+    -> Double
+  {
     let session: InferenceSession
     do throws(ModelError) {
       session = try await OpenVINOBackend.open(
@@ -100,8 +118,8 @@ public struct BenchRun: Sendable {
     memory.compiled = .current()
     let loop = RawInferenceLoop(session: session)
     // The first inferences touch memory for the first time.
-    _ = try await loop.run(for: .seconds(min(0.5, secondsPerTurn)))
-    return try await loop.run(for: .seconds(secondsPerTurn))
+    _ = try await loop.run(for: .seconds(min(0.5, secondsPerTurn)), stop: stop)
+    return try await loop.run(for: .seconds(secondsPerTurn), stop: stop)
   }
 }
 

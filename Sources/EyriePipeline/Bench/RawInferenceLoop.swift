@@ -1,3 +1,4 @@
+import EyrieGraph
 import EyrieInference
 
 /// The inference library's own asynchronous loop and nothing else: every request is started again as soon as
@@ -5,9 +6,9 @@ import EyrieInference
 struct RawInferenceLoop: Sendable {
   let session: InferenceSession
 
-  /// Runs for at least a time.
+  /// Runs for at least a time, unless it is stopped.
   /// - Returns: inferences a second.
-  func run(for duration: Duration) async throws(EyrieFailure) -> Double {
+  func run(for duration: Duration, stop: StopSignal) async throws(EyrieFailure) -> Double {
     let start = ContinuousClock.now
     do {
       let count = try await withThrowingTaskGroup(of: Int.self) { group in
@@ -15,7 +16,7 @@ struct RawInferenceLoop: Sendable {
           let request = try await session.acquire()
           group.addTask {
             var count = 0
-            while ContinuousClock.now - start < duration {
+            while ContinuousClock.now - start < duration, !stop.isRequested {
               try await request.infer()
               count += 1
             }

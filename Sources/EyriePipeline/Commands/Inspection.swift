@@ -21,7 +21,7 @@ public enum Inspection {
         try MediaProbe.run(MediaInput(argument), decode: decode, interrupt: interrupt)
       }
     } catch {
-      throw EyrieFailure(.run, "\(error)")
+      throw EyrieFailure(stop.isRequested ? .stopped : .run, "\(error)")
     }
     return try text(report)
   }

@@ -33,10 +33,12 @@ public struct DetectionRun: Sendable {
   /// - Throws: `EyrieFailure`, one line. The summary file is written even then, if the run had begun.
   public func run(stop: StopSignal, reporter: RunReporter) async throws(EyrieFailure) -> RunSummary {
     try options.validate()
-    try checkOutputs()
+    let outputs = OutputPaths(options)
+    try outputs.check(input: options.input)
     let input = MediaInput(options.input)
     // The cheap and likely mistakes come first: the model's files, the input, the endpoint.
-    let description = try await loadModel(reporter)
+    let description = try await loadModel()
+    try outputs.check(model: description)
     let detector = try DetectorSetup(model: description, options: options)
     let decode = DecodeStage(
       DecodeStage.Settings(
@@ -50,9 +52,11 @@ public struct DetectionRun: Sendable {
     let endpoint = try await open(publish, stop: stop)
     let boundAt = ContinuousClock.now
     let session = try await compile(description)
+    try checkNotStopped(stop)
     for note in session.model.notes { reporter.log("model \(session.model.name): \(note)") }
     if let endpoint {
       try await settle(publish, endpoint: endpoint, boundAt: boundAt, reporter: reporter)
+      try checkNotStopped(stop)
     }
 
     let annotate = options.annotate.map { AnnotateStage(path: $0, labels: detector.labels) }
@@ -62,21 +66,27 @@ public struct DetectionRun: Sendable {
     await publish.countLosses { graph.losses() }
     let execution = GraphExecution(
       graph: graph, publish: publish, media: media, options: options, reporter: reporter)
-    let outcome = await execution.run(stop: stop)
+    var outcome = await execution.run(stop: stop)
+    outcome.failure = outcome.failure ?? uselessness(graph, outcome)
 
-    // The last event counts too: the summary is made when the sinks are closed.
-    let closing = await close(publish, outcome: outcome)
+    // The last event counts too. Subscribers that are slow to take it do not hold up the summary.
+    var failures = [outcome.failure, await end(publish, graph: graph, outcome: outcome)]
     let summary = await SummaryBuilder(
       graph: graph, publish: publish, decode: decode, session: session, media: media, outcome: outcome
     ).summary()
-    if let path = options.summary { try JSONFile.write(summary, to: path, option: "--summary") }
-    if let failure = outcome.failure ?? closing { throw failure }
+    failures += [write(summary), await close(publish)]
+    if let failure = failures.compactMap(\.self).first { throw failure }
     return summary
   }
 
   // MARK: - Before the run
 
-  private func loadModel(_ reporter: RunReporter) async throws(EyrieFailure) -> ModelDescription {
+  /// A stop before the first frame leaves nothing to drain and nothing to report.
+  private func checkNotStopped(_ stop: StopSignal) throws(EyrieFailure) {
+    if stop.isRequested { throw EyrieFailure(.stopped, "stopped before the first frame") }
+  }
+
+  private func loadModel() async throws(EyrieFailure) -> ModelDescription {
     do throws(ModelError) {
       return try await withBlockingThread(named: "model") { () throws(ModelError) in
         try backend.load(options.model)
@@ -90,6 +100,7 @@ public struct DetectionRun: Sendable {
     do throws(MediaError) {
       return try await decode.open(stop: stop)
     } catch {
+      try checkNotStopped(stop)
       throw EyrieFailure(.run, "\(error)")
     }
   }
@@ -141,24 +152,6 @@ public struct DetectionRun: Sendable {
     }
   }
 
-  /// Refuses output paths that cannot work before anything is started.
-  private func checkOutputs() throws(EyrieFailure) {
-    for (option, path) in [
-      ("--summary", options.summary), ("--jsonl", options.jsonl), ("--annotate", options.annotate),
-    ] {
-      guard let path else { continue }
-      var isDirectory: ObjCBool = false
-      if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), isDirectory.boolValue {
-        throw EyrieFailure(.usage, "\(option) \(path): is a directory; name a file")
-      }
-      let parent = URL(fileURLWithPath: path).deletingLastPathComponent().path
-      guard FileManager.default.fileExists(atPath: parent, isDirectory: &isDirectory), isDirectory.boolValue
-      else {
-        throw EyrieFailure(.usage, "\(option) \(path): the directory \(parent) does not exist")
-      }
-    }
-  }
-
   // MARK: - The graph
 
   private func build(
@@ -193,13 +186,54 @@ public struct DetectionRun: Sendable {
 
   // MARK: - After the run
 
-  private func close(_ publish: PublishStage, outcome: GraphExecution.Outcome) async -> EyrieFailure? {
-    do throws(EventError) {
+  /// One bad frame is an incident. When every frame was bad, the run has failed.
+  private func uselessness(_ graph: StageGraph, _ outcome: GraphExecution.Outcome) -> EyrieFailure? {
+    let snapshot = graph.snapshot()
+    let failed = ["resize", "detect"].reduce(0) { $0 + (snapshot.node($1)?.failedTotal ?? 0) }
+    guard failed > 0, snapshot.node("detect")?.emitted == 0 else { return nil }
+    let reason = outcome.incidents.first.map { ": " + $0 } ?? ""
+    return EyrieFailure(
+      .run, "\(MediaInput(options.input)): not one of \(failed) frames could be processed\(reason)")
+  }
+
+  private func end(
+    _ publish: PublishStage, graph: StageGraph, outcome: GraphExecution.Outcome
+  ) async -> EyrieFailure? {
+    do throws(StageFailure) {
       if let failure = outcome.failure {
-        try await publish.close(ending: .failed, message: failure.description)
+        try await publish.end(.failed, message: failure.description)
       } else {
-        try await publish.close(ending: .ended, message: outcome.wasStopped ? "stopped" : "end of stream")
+        try await publish.end(.ended, message: endMessage(graph, outcome))
       }
+      return nil
+    } catch {
+      switch error {
+      case .fatal(let underlying): return EyrieFailure(.run, "\(underlying)")
+      case .item(_, let message): return EyrieFailure(.run, message)
+      }
+    }
+  }
+
+  private func endMessage(_ graph: StageGraph, _ outcome: GraphExecution.Outcome) -> String {
+    if outcome.wasStopped { return "stopped" }
+    let decoded = graph.snapshot().node("decode")?.received
+    return decoded == options.maxFrames && decoded != nil
+      ? "the limit of frames was reached" : "end of stream"
+  }
+
+  private func write(_ summary: RunSummary) -> EyrieFailure? {
+    guard let path = options.summary else { return nil }
+    do throws(EyrieFailure) {
+      try JSONFile.write(summary, to: path, option: "--summary")
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  private func close(_ publish: PublishStage) async -> EyrieFailure? {
+    do throws(EventError) {
+      try await publish.close()
       return nil
     } catch {
       return EyrieFailure(.run, "\(error)")

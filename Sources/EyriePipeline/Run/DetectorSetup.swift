@@ -28,7 +28,7 @@ struct DetectorSetup: Sendable {
     classCount = model.output.classCount > 0 ? model.output.classCount : nil
     labels = model.output.labels
     outputIndex = model.output.index
-    let classes = try Self.classes(options.classes, labels: model.output.labels)
+    let classes = try Self.classes(options.classes ?? [], labels: model.output.labels)
     do throws(VisionError) {
       settings = try DetectionSettings(
         confidence: Float(options.confidence ?? model.nms.confidence ?? 0.25),

@@ -23,11 +23,16 @@ final class IncidentLog: Sendable {
       kinds[kind] = (count, kinds[kind]?.first ?? incident.message)
       return count
     }
-    // 1, 10, 100, …: still alive, no flood.
-    if String(count).dropFirst().allSatisfy({ $0 == "0" }), String(count).first == "1" {
+    if Self.isWorthALine(count) {
       let times = count == 1 ? "" : " (\(count) times by now)"
       reporter.log("\(incident.stage): \(incident.message)\(times)")
     }
+  }
+
+  /// Whether the n-th time of the same trouble is logged: 1, 10, 100, … Still alive, no flood.
+  static func isWorthALine(_ count: Int) -> Bool {
+    let digits = String(count)
+    return digits.first == "1" && digits.dropFirst().allSatisfy { $0 == "0" }
   }
 
   /// One line for each kind.

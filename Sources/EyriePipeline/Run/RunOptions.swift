@@ -31,8 +31,8 @@ public struct RunOptions: Sendable {
   public var confidence: Double?
   /// The IoU above which the weaker of two boxes is suppressed, 0…1; nil takes the model's own, else 0.45.
   public var iou: Double?
-  /// The labels to keep; empty keeps all.
-  public var classes: [String] = []
+  /// The labels to keep; nil keeps all.
+  public var classes: [String]?
   /// Whether boxes of different classes suppress one another; nil takes the model's own, else false.
   public var classAgnostic: Bool?
   /// The most detections of a frame; nil takes the model's own, else 300.
@@ -47,7 +47,7 @@ public struct RunOptions: Sendable {
   public var overflow: OverflowPolicy?
   /// Whether to start a file again at its end.
   public var loop = false
-  /// Where to write the summary as JSON; nil for nowhere.
+  /// Where to write the summary as JSON; nil for nowhere. `/dev/stdout` will do, for this and the next two.
   public var summary: String?
   /// Where to write the events, one a line; nil for nowhere.
   public var jsonl: String?
@@ -83,9 +83,23 @@ public struct RunOptions: Sendable {
     if !(0...10_000).contains(waitSubscribers) {
       throw EyrieFailure(.usage, "--wait-subscribers \(waitSubscribers): must be between 0 and 10000")
     }
+    if waitSubscribers > 0, publish == nil {
+      throw EyrieFailure(
+        .usage, "--wait-subscribers \(waitSubscribers): needs --publish, to which they connect")
+    }
+    if let publish, publish.hasPrefix("inproc:") {
+      throw EyrieFailure(.usage, "--publish \(publish): no other process can subscribe there; use tcp or ipc")
+    }
+    if let classes, classes.isEmpty || classes.contains("") {
+      throw EyrieFailure(
+        .usage, "--classes: a label is empty; write labels separated by commas, or leave it out to keep all")
+    }
     if input.isEmpty { throw EyrieFailure(.usage, "the input is empty: name a file or an address") }
     if model.isEmpty { throw EyrieFailure(.usage, "--model is empty: name a model package or file") }
   }
+
+  /// Whether events, summary or picture go to stdout, where nothing else should then be printed.
+  public var usesStandardOutput: Bool { OutputPaths(self).includesStandardOutput }
 
   /// How the model is to be compiled.
   var compileOptions: CompileOptions {

@@ -1,4 +1,5 @@
-/// What a run did, as written by `--summary FILE`. Keys are snake_case; times are in the unit their name ends in.
+/// What a run did, as written by `--summary FILE`. Keys are snake_case; times are in the unit their name ends in;
+/// what is not known is `null`.
 public struct RunSummary: Sendable, Codable, Equatable {
   /// Where the frames of the run went. `decoded == inferred + dropped` (all reasons) after a clean end.
   public struct Frames: Sendable, Codable, Equatable {
@@ -17,23 +18,23 @@ public struct RunSummary: Sendable, Codable, Equatable {
   /// Rates in frames a second.
   public struct Rates: Sendable, Codable, Equatable {
     /// From the first to the last event.
-    public var mean: Double?
+    @OrNull public var mean: Double?
     /// The rate that 95 % of the whole one-second windows reached.
-    public var p05: Double?
+    @OrNull public var p05: Double?
     /// The stream's own rate, where it states one.
-    public var source: Double?
+    @OrNull public var source: Double?
   }
 
   /// Milliseconds from the arrival of a frame's packet to its event.
   public struct Latency: Sendable, Codable, Equatable {
     /// The median.
-    public var p50: Double?
+    @OrNull public var p50: Double?
     /// What 95 % of the frames did not exceed.
-    public var p95: Double?
+    @OrNull public var p95: Double?
     /// What 99 % of the frames did not exceed.
-    public var p99: Double?
+    @OrNull public var p99: Double?
     /// The longest.
-    public var max: Double?
+    @OrNull public var max: Double?
   }
 
   /// The work of one stage.
@@ -41,9 +42,9 @@ public struct RunSummary: Sendable, Codable, Equatable {
     /// Time of one item in the stage, in milliseconds.
     public struct Service: Sendable, Codable, Equatable {
       /// The median.
-      public var p50: Double?
+      @OrNull public var p50: Double?
       /// What 95 % of the items did not exceed.
-      public var p95: Double?
+      @OrNull public var p95: Double?
     }
     /// The queue in front of the stage.
     public struct Queue: Sendable, Codable, Equatable {
@@ -59,7 +60,7 @@ public struct RunSummary: Sendable, Codable, Equatable {
     /// Time of one item in the stage.
     public var serviceMs: Service
     /// Nil for a source.
-    public var queue: Queue?
+    @OrNull public var queue: Queue?
   }
 
   /// One input.
@@ -67,9 +68,9 @@ public struct RunSummary: Sendable, Codable, Equatable {
     /// Frames that came out of its decoder.
     public var frames: Int
     /// Of the displayed picture, in pixels; null before the first frame.
-    public var width: Int?
+    @OrNull public var width: Int?
     /// Of the displayed picture, in pixels; null before the first frame.
-    public var height: Int?
+    @OrNull public var height: Int?
     /// How often it was opened again.
     public var reconnects: Int
     /// Failures that ended it.
@@ -123,7 +124,7 @@ public struct RunSummary: Sendable, Codable, Equatable {
   /// Sustained rates.
   public var fps = Rates()
   /// Stream time processed for each second of wall time.
-  public var realtimeRatio: Double?
+  @OrNull public var realtimeRatio: Double?
   /// Latency of the frames.
   public var latencyMs = Latency()
   /// The stages by name.

@@ -38,7 +38,8 @@ struct SummaryBuilder {
     summary.realtimeRatio = realtimeRatio(measured)
     summary.latencyMs = RunSummary.Latency(
       p50: milliseconds(measured.latency, 0.5), p95: milliseconds(measured.latency, 0.95),
-      p99: milliseconds(measured.latency, 0.99), max: milliseconds(measured.latency, 1))
+      p99: milliseconds(measured.latency, 0.99),
+      max: measured.latency.count > 0 ? Double(measured.latency.maximum) / 1e6 : nil)
     summary.stages = stages(snapshot)
     summary.rssPeakMb = ResourceUsage.current().peakResidentMiB
     summary.sources = [

@@ -30,7 +30,8 @@ public struct SummaryTable: CustomStringConvertible {
       rows.append(
         (
           "events",
-          "\(summary.events.published) published" + (lost > 0 ? ", \(lost) lost by slow subscribers" : "")
+          "\(summary.events.published) published"
+            + (lost > 0 ? ", at least \(lost) lost by slow subscribers" : "")
         ))
     }
     rows.append(
@@ -48,6 +49,7 @@ public struct SummaryTable: CustomStringConvertible {
     if summary.leftBehind > 0 {
       rows.append(("left behind", "\(summary.leftBehind) items when the time to drain was over"))
     }
+    for warning in summary.warnings { rows.append(("warning", warning)) }
     let width = rows.map(\.0.count).max() ?? 0
     return rows.map { $0.0 + String(repeating: " ", count: width - $0.0.count + 2) + $0.1 }.joined(
       separator: "\n")

@@ -6,8 +6,8 @@ import Foundation
 /// Keeps a few frames with their boxes, spread over the run, and writes them as one JPEG picture at the end.
 ///
 /// It does not know how long the run will be: it takes every frame with detections until it has eight, then
-/// drops every other one and takes only every second frame, and so on. What it holds is bounded, and so is
-/// its work.
+/// drops every other one and takes only every second such frame, and so on. What it holds is bounded, and so
+/// is its work.
 actor AnnotateStage: SinkStage {
   private static let mostKept = 8
   private static let shown = 4
@@ -20,7 +20,9 @@ actor AnnotateStage: SinkStage {
   private let path: String
   private let labels: [String]
   private let scaler = FrameScaler()
-  private var kept: [(index: Int, image: RGBImage)] = []
+  private var kept: [RGBImage] = []
+  /// Frames with detections so far.
+  private var seen = 0
   private var interval = 1
 
   init(path: String, labels: [String]) {
@@ -29,31 +31,38 @@ actor AnnotateStage: SinkStage {
   }
 
   func consume(_ item: DetectedFrame) async throws(StageFailure) {
-    guard item.source.index.isMultiple(of: interval), !item.result.detections.isEmpty else { return }
+    guard !item.result.detections.isEmpty else { return }
+    defer { seen += 1 }
+    guard seen.isMultiple(of: interval) else { return }
     do {
-      kept.append((item.source.index, try draw(item)))
+      kept.append(try draw(item))
     } catch {
       throw .item(reason: "draw_failed", message: "frame \(item.source.index): \(error)")
     }
     if kept.count >= Self.mostKept {
       interval *= 2
-      kept = kept.filter { $0.index.isMultiple(of: interval) }
+      kept = kept.indices.filter { $0.isMultiple(of: 2) }.map { kept[$0] }
     }
   }
 
   func finish() async throws(StageFailure) {
-    guard !kept.isEmpty else { return }
+    guard !kept.isEmpty else {
+      throw .item(
+        reason: "nothing_to_show", message: "--annotate \(path): not written, as no frame had a detection")
+    }
     let step = max(1, kept.count / Self.shown)
-    let images = stride(from: 0, to: kept.count, by: step).prefix(Self.shown).map { kept[$0].image }
+    let images = stride(from: 0, to: kept.count, by: step).prefix(Self.shown).map { kept[$0] }
     do {
       let sheet = try RGBImage.contactSheet(images, columns: images.count < 2 ? 1 : 2)
       let jpeg = try sheet.pixels.withUnsafeBytes { bytes in
         try JPEGEncoder.encode(
           rgb: bytes, width: sheet.width, height: sheet.height, rowBytes: sheet.width * 3, quality: 90)
       }
-      try Data(jpeg).write(to: URL(fileURLWithPath: path), options: .atomic)
+      try OutputFile.write(Data(jpeg), to: path, option: "--annotate")
+    } catch let failure as EyrieFailure {
+      throw .fatal(failure)
     } catch {
-      throw .fatal(EyrieFailure(.run, "--annotate \(path): cannot be written: \(error)"))
+      throw .fatal(EyrieFailure(.run, "--annotate \(path): cannot be drawn: \(error)"))
     }
   }
 

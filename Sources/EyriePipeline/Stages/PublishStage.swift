@@ -129,18 +129,26 @@ actor PublishStage: SinkStage {
     try send(.stats(event))
   }
 
-  /// Publishes the end of the source, if it ever began, and closes the sinks.
-  func close(ending state: StreamState, message: String) throws(EventError) {
+  /// Publishes the end of the source, if it ever began, and closes the events file.
+  /// - Throws: `StageFailure.fatal` when the events file lacks something; it is closed all the same.
+  func end(_ state: StreamState, message: String) throws(StageFailure) {
+    defer { lines = nil }
     if self.state != nil {
-      // The run is over: what the sinks say to this last event changes nothing.
-      try? send(stream: state, message: message, details: ["frames": .integer(measurements.frames)])
+      try send(stream: state, message: message, details: ["frames": .integer(measurements.frames)])
     }
+    do throws(EventError) {
+      try lines?.close()
+    } catch {
+      throw .fatal(error)
+    }
+  }
+
+  /// Closes the publisher; waits up to 2 s for subscribers that have not taken everything yet.
+  func close() throws(EventError) {
     publisher?.close()
     publisher = nil
     try context?.close()
     context = nil
-    try lines?.close()
-    lines = nil
   }
 
   // MARK: -

@@ -17,11 +17,6 @@ enum JSONFile {
   /// Writes a file whole or not at all.
   /// - Parameter option: the option that named the file, for the error.
   static func write(_ value: some Encodable, to path: String, option: String) throws(EyrieFailure) {
-    let data = try encode(value)
-    do {
-      try data.write(to: URL(fileURLWithPath: path), options: .atomic)
-    } catch {
-      throw EyrieFailure(.run, "\(option) \(path): cannot be written: \(error.localizedDescription)")
-    }
+    try OutputFile.write(encode(value), to: path, option: option)
   }
 }
