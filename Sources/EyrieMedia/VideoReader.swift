@@ -36,8 +36,9 @@ public final class VideoReader {
   private var timeline: Timeline
   private var warningCounter = WarningCounter()
   private var frameCount = 0
-  /// The frame decoded while opening.
+  /// The latest of the arrivals of the frames so far.
   private var latestArrival: PacketLedger.Arrival?
+  /// The frame decoded while opening.
   private var pending: VideoFrame?
 
   /// Opens the input, chooses its video stream and makes the decoder ready.

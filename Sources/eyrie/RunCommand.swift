@@ -39,7 +39,10 @@ struct RunCommand: AsyncParsableCommand {
       valueName: "endpoint"))
   var publish: String?
 
-  @Option(help: ArgumentHelp("Wait for this many subscribers before the first frame.", valueName: "n"))
+  @Option(
+    help: ArgumentHelp(
+      "Wait for this many subscriptions (one for each topic of each subscriber) before the first frame.",
+      valueName: "n"))
   var waitSubscribers = 0
 
   @Option(help: "The arithmetic of inference: auto, f32, bf16 or f16.")

@@ -133,7 +133,8 @@ public struct DetectionRun: Sendable {
     reporter.log("publishing on \(endpoint)")
     do throws(EventError) {
       if options.waitSubscribers > 0 {
-        reporter.log("waiting for \(options.waitSubscribers) subscribers")
+        let count = options.waitSubscribers
+        reporter.log("waiting for \(count) \(count == 1 ? "subscription" : "subscriptions")")
         _ = try await publish.waitForSubscriptions(options.waitSubscribers, timeout: nil)
       } else {
         let left = Self.settleTime - (ContinuousClock.now - boundAt)

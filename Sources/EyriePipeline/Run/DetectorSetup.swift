@@ -22,6 +22,10 @@ struct DetectorSetup: Sendable {
         "\(options.model): this is no detector (task \(model.task.rawValue), output shape "
           + "\(model.output.shape)): 'eyrie run' needs a YOLO detector")
     }
+    guard model.input.resize != .centerCrop else {
+      throw EyrieFailure(
+        .usage, "\(options.model): input.resize is center_crop: a detector needs letterbox or stretch")
+    }
     self.model = options.model
     self.layout = layout
     objectness = model.output.objectness

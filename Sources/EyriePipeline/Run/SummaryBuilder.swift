@@ -35,7 +35,7 @@ struct SummaryBuilder {
     summary.cpuS = outcome.cpuSeconds
     summary.fps = RunSummary.Rates(
       mean: measured.rate.mean, p05: measured.rate.p05, source: media.video.frameRate)
-    summary.realtimeRatio = realtimeRatio(measured)
+    summary.realtimeRatio = realtimeRatio(measured, decoded: summary.frames.decoded)
     summary.latencyMs = RunSummary.Latency(
       p50: milliseconds(measured.latency, 0.5), p95: milliseconds(measured.latency, 0.95),
       p99: milliseconds(measured.latency, 0.99),
@@ -54,10 +54,11 @@ struct SummaryBuilder {
   }
 
   /// Stream time over wall time. The span between the first and the last frame lacks one frame's duration.
-  private func realtimeRatio(_ measured: PublishStage.Measurements) -> Double? {
-    guard let time = measured.presentationTime, measured.frames > 1, outcome.wall > .zero else { return nil }
+  /// Frames that were dropped do not count: their stream time was not processed.
+  private func realtimeRatio(_ measured: PublishStage.Measurements, decoded: Int) -> Double? {
+    guard let time = measured.presentationTime, decoded > 1, outcome.wall > .zero else { return nil }
     let span = Double(time.last &- time.first) / 1e9
-    return span * Double(measured.frames) / Double(measured.frames - 1) / (outcome.wall / .seconds(1))
+    return span * Double(measured.frames) / Double(decoded - 1) / (outcome.wall / .seconds(1))
   }
 
   private func stages(_ snapshot: GraphSnapshot) -> [String: RunSummary.Stage] {
