@@ -66,18 +66,22 @@ let package = Package(
       swiftSettings: strict),
 
     .target(
-      name: "EyrieTestSupport", dependencies: ["EyriePipeline", "EyrieInference", "EyrieEvents"],
+      name: "EyrieTestSupport",
+      dependencies: ["EyriePipeline", "EyrieGraph", "EyrieInference", "EyrieEvents"],
       path: "Tests/EyrieTestSupport",
       swiftSettings: strict),
     .testTarget(name: "EyrieGraphTests", dependencies: ["EyrieGraph"], swiftSettings: strict),
     .testTarget(name: "EyrieMediaTests", dependencies: ["EyrieMedia"], swiftSettings: strict),
-    .testTarget(name: "EyrieInferenceTests", dependencies: ["EyrieInference"], swiftSettings: strict),
+    .testTarget(
+      name: "EyrieInferenceTests", dependencies: ["EyrieInference", "EyrieTestSupport"], swiftSettings: strict
+    ),
     .testTarget(name: "EyrieVisionTests", dependencies: ["EyrieVision"], swiftSettings: strict),
     .testTarget(name: "EyrieEventsTests", dependencies: ["EyrieEvents"], swiftSettings: strict),
     .testTarget(
       name: "EyriePipelineTests",
       dependencies: [
         "EyriePipeline", "EyrieTestSupport", "EyrieGraph", "EyrieInference", "EyrieEvents", "EyrieMedia",
+        "EyrieVision",
         "eyrie",
       ],
       exclude: ["Fixtures"],

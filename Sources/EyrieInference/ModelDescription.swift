@@ -51,7 +51,7 @@ public struct ModelDescription: Sendable, Codable, Equatable {
 public struct ModelFile: Sendable, Codable, Equatable {
   /// Relative to the package directory, or to the directory of the model file.
   public var path: String
-  /// Lower-case hexadecimal SHA-256 as the package states it; `nil` when it does not. Not checked on load.
+  /// Lower-case hexadecimal SHA-256 as the package states it; `nil` when it does not. Checked on load.
   public var sha256: String?
 
   /// Describes a file.

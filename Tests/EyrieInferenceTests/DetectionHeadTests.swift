@@ -7,6 +7,7 @@ struct DetectionHeadTests {
   struct Case: Sendable, CustomTestStringConvertible {
     var shape: [Int]
     var labels: Int?
+    var isDetector = false
     var size = (width: 640, height: 640)
     var layout: DetectionLayout?
     var classes: Int?
@@ -48,6 +49,49 @@ struct DetectionHeadTests {
     Case(shape: [1, 25200, 85], labels: 80, layout: .anchorsFirst, classes: 80, objectness: true),
     Case(shape: [1, 25200, 85], layout: .anchorsFirst, classes: 80, objectness: true),
     Case(shape: [1, 25200, 6], labels: 1, layout: .anchorsFirst, classes: 1, objectness: true),
+    Case(shape: [1, 85, 25200], labels: 80, layout: .featuresFirst, classes: 80, objectness: true),
+    Case(
+      shape: [1, 10647, 85], labels: 80, size: (416, 416), layout: .anchorsFirst, classes: 80,
+      objectness: true),
+    Case(shape: [1, 1234, 8], labels: 3, layout: .anchorsFirst, classes: 3, objectness: true),
+    // One anchor a cell: YOLOX, an oriented box, or a label too few.
+    Case(
+      shape: [1, 8400, 85], labels: 80, isDetector: true, layout: .anchorsFirst, classes: 80, objectness: true
+    ),
+    Case(shape: [1, 8400, 85], labels: 80),
+    Case(shape: [1, 85, 8400], labels: 80, isDetector: true),
+    Case(shape: [1, 8400, 84], labels: 79, isDetector: true),
+    Case(shape: [1, 8400, 85]),
+    // What others have an anchor.
+    Case(shape: [1, 56, 8400]),
+    Case(shape: [1, 56, 8400], labels: 52, layout: .featuresFirst, classes: 52),
+    Case(shape: [1, 116, 8400]),
+    Case(shape: [1, 25200, 117]),
+    // As many anchors as an end-to-end head has rows, and the reverse.
+    Case(shape: [1, 300, 6], labels: 2, size: (320, 192), layout: .endToEnd, classes: 2),
+    Case(shape: [1, 300, 6], size: (320, 192), layout: .endToEnd, classes: nil),
+    Case(shape: [1, 21, 6], labels: 2, size: (32, 32), layout: .anchorsFirst, classes: 2),
+    Case(shape: [1, 84, 21], labels: 80, size: (32, 32), layout: .featuresFirst, classes: 80),
+    Case(shape: [1, 1, 6], labels: 80, layout: .endToEnd, classes: 80),
+    Case(shape: [1, 8400, 6], labels: 80, layout: .endToEnd, classes: 80),
+    Case(shape: [1, 3000, 6], labels: 2),
+    Case(shape: [1, 3000, 6], labels: 1),
+    Case(shape: [1, 3000, 6]),
+    // More axes than needed, or fewer.
+    Case(shape: [1, 1, 84, 8400], labels: 80, layout: .featuresFirst, classes: 80),
+    Case(shape: [1, 84, 8400, 1], labels: 80, layout: .featuresFirst, classes: 80),
+    Case(shape: [84, 8400], labels: 80, layout: .featuresFirst, classes: 80),
+    Case(shape: [8400, 84], layout: .anchorsFirst, classes: 80),
+    Case(shape: [-1, 6], labels: 80, layout: .endToEnd, classes: 80),
+    Case(shape: [1, 1, 100, 7], labels: 3),
+    Case(shape: [1, 1000], labels: 996),
+    Case(shape: [1, 996, 1, 1], labels: 992),
+    Case(shape: [100, 50], labels: 46),
+    Case(shape: [1, 1, 1, 1, 1, 84, 8400], labels: 80),
+    Case(shape: [.min, .max, 0, -7], labels: 80),
+    // Feature maps.
+    Case(shape: [1, 3, 80, 80, 85], labels: 80),
+    Case(shape: [1, 255, 80, 80], labels: 80),
     // No detectors.
     Case(shape: [1, 1000]),
     Case(shape: [1, 3, 4]),
@@ -63,8 +107,9 @@ struct DetectionHeadTests {
 
   @Test(arguments: cases)
   func reads(_ given: Case) {
-    let known = DetectionHead.Knowledge(
+    var known = DetectionHead.Knowledge(
       width: given.size.width, height: given.size.height, labelCount: given.labels)
+    known.isDetector = given.isDetector
     let head = try? DetectionHead.decide(shape: given.shape, knowing: known).get()
     #expect(head?.layout == given.layout)
     #expect(head?.classCount == given.classes)

@@ -1,3 +1,4 @@
+import EyrieTestSupport
 import Foundation
 import Testing
 

@@ -38,13 +38,47 @@ struct PackageMetadataTests {
     return try ModelPackage.load(directory.root)
   }
 
+  @Test func filesAreComparedWithTheirDigests() throws {
+    let digest = try SHA256.hexadecimal(ofFile: directory.path("model.bin"))
+    func package(_ sha256: String, path: String = "model.bin") -> String {
+      """
+      {"schema": "eyrie.model/1", "task": "detect", "format": "openvino",
+       "files": [{"path": "model.xml"}, {"path": "\(path)", "sha256": "\(sha256)"}]}
+      """
+    }
+    #expect(try load(package(digest)).files.last?.sha256 == digest)
+    #expect(try load(package(digest.uppercased())).name == "model")
+    #expect(try load(package("")).name == "model")
+    #expect(try load(package("ff")).notes.contains { $0.contains("sha256 of model.bin") })
+    let other = String(digest.reversed())
+    let error = #expect(throws: ModelError.self) { try load(package(other)) }
+    #expect(error?.code == .corrupt)
+    #expect(error?.path == directory.path("model.bin"))
+    #expect(error?.reason.contains(digest.prefix(12)) == true)
+    #expect(throws: ModelError.self) { try load(package(digest, path: "absent.bin")) }
+    // One byte more.
+    var bytes = try Data(contentsOf: URL(fileURLWithPath: directory.path("model.bin")))
+    bytes.append(0)
+    try directory.write(bytes, "model.bin")
+    #expect(throws: ModelError.self) { try load(package(digest)) }
+    // A bare file in the directory of its package is that package.
+    #expect(throws: ModelError.self) { try ModelPackage.load(directory.path("model.xml")) }
+  }
+
   @Test func everyField() throws {
-    let model = try load(Self.whole)
+    let (graph, weights) = (
+      try SHA256.hexadecimal(ofFile: directory.path("model.xml")),
+      try SHA256.hexadecimal(ofFile: directory.path("model.bin"))
+    )
+    let model = try load(
+      Self.whole.replacing("\"ff\"", with: "\"\(graph)\"").replacing("\"00\"", with: "\"\(weights)\""))
     #expect(model.name == "helmets")
     #expect(model.task == .detect)
     #expect(model.precision == .int8)
     #expect(
-      model.files == [ModelFile(path: "model.xml", sha256: "ff"), ModelFile(path: "model.bin", sha256: "00")])
+      model.files == [
+        ModelFile(path: "model.xml", sha256: graph), ModelFile(path: "model.bin", sha256: weights),
+      ])
     #expect(model.source.license == "MIT")
     #expect(model.source.framework == "pytorch")
     #expect(model.input.channelOrder == .bgr)

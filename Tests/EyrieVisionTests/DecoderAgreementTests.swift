@@ -10,7 +10,8 @@ import Testing
       for element in TensorElement.allCases {
         let classes = [1, 2, 3, 15, 16, 17, 80][Int.random(in: 0..<7, using: &random)]
         let anchors = [0, 1, 15, 16, 17, 200, 1023, 1025][Int.random(in: 0..<8, using: &random)]
-        let tensor = randomTensor(layout, anchors: anchors, classes: classes, &random)
+        let objectness = layout != .endToEnd && Bool.random(using: &random)
+        let tensor = randomTensor(layout, anchors: anchors, classes: classes, objectness: objectness, &random)
         let settings = try DetectionSettings(
           confidence: [0, 0.25, 0.5, 0.9].randomElement(using: &random) ?? 0,
           iou: [0, 0.3, 0.45, 0.7, 1].randomElement(using: &random) ?? 0,
@@ -31,7 +32,9 @@ import Testing
           let found = try tensor.decode(
             &decoder, layout, element, transform: transform, classCount: classCount)
           #expect(
-            found == expected, "seed \(seed), \(layout), \(element), \(anchors) anchors, \(classes) classes")
+            found == expected,
+            "seed \(seed), \(layout), \(element), \(anchors) anchors, \(classes) classes, objectness \(objectness)"
+          )
         }
       }
     }
@@ -40,7 +43,7 @@ import Testing
   /// Coarse coordinates and scores, so that equal scores, equal boxes and ratios at the threshold are
   /// frequent, with broken numbers strewn in.
   private func randomTensor(
-    _ layout: YOLOHead.Layout, anchors: Int, classes: Int, _ random: inout SeededGenerator
+    _ layout: YOLOHead.Layout, anchors: Int, classes: Int, objectness: Bool, _ random: inout SeededGenerator
   ) -> TestTensor {
     let crowded = Bool.random(using: &random)
     let strange: [Float] = [.nan, .infinity, -.infinity, -5, 0, 1e30, 65504, 3.4e38, .leastNonzeroMagnitude]
@@ -58,10 +61,13 @@ import Testing
         return box + [value(0...32, scale: 1 / 32), value(-1...classes, scale: 1)]
       }
       let isObject = crowded || Int.random(in: 0..<10, using: &random) == 0
+      if objectness { box.append(value(-4...32, scale: 1 / 32)) }
       return box
         + (0..<classes).map { _ in isObject ? value(0...32, scale: 1 / 32) : value(0...7, scale: 1 / 64) }
     }
-    return TestTensor(rows: rows, featureCount: layout == .endToEnd ? 6 : 4 + classes)
+    return TestTensor(
+      rows: rows, featureCount: layout == .endToEnd ? 6 : (objectness ? 5 : 4) + classes,
+      objectness: objectness)
   }
 
   @Test func everyHalfPrecisionNumberIsWidenedExactly() throws {

@@ -184,6 +184,62 @@ import Testing
     #expect(limited.drops.truncated == 1)
   }
 
+  @Test func objectnessTimesClassScore() throws {
+    // Sure of its class but of no object; the reverse; both; a negative pair; two that are not finite.
+    var rows: [[Float]] = [
+      [50, 50, 20, 20, 0.1, 0.9, 0.2], [150, 50, 20, 20, 0.9, 0.1, 0.2], [250, 50, 20, 20, 0.8, 0.1, 0.75],
+      [350, 50, 20, 20, -2, -1, -1], [450, 50, 20, 20, .nan, 0.9, 0.9], [550, 50, 20, 20, 0, .infinity, 0.9],
+      [50, 250, 20, 20, -.infinity, 0.5, 0.5], [150, 250, 20, 20, 0.5, 0.5, 0.5],
+    ]
+    rows += Array(repeating: Array(repeating: 0, count: 7), count: 40)
+    let tensor = TestTensor(rows: rows, featureCount: 7, objectness: true)
+    for layout in [YOLOHead.Layout.featuresFirst, .anchorsFirst] {
+      for element in [TensorElement.float32, .float64] {
+        // At the threshold exactly, 0.5 × 0.5 is not enough.
+        let result = try tensor.decode(.init(), layout, element, transform: identityTransform())
+        #expect(result.detections.map(\.classID) == [1])
+        #expect(result.detections.map(\.confidence) == [Float(0.8) * 0.75])
+        #expect(result.detections.first?.box == Box(x: 240, y: 40, width: 20, height: 20))
+        #expect(result.drops.nonFinite == 3)
+        let lower = try tensor.decode(.init(confidence: 0.2), layout, element, transform: identityTransform())
+        #expect(lower.detections.map(\.classID) == [1, 0])
+      }
+    }
+  }
+
+  @Test func boxesInFractions() throws {
+    let transform = try PictureTransform(
+      .stretch, sourceWidth: 200, sourceHeight: 100, modelWidth: 640, modelHeight: 320)
+    let pixels = TestTensor(
+      anchors: 40, classes: 2, [(3, [320, 160, 64, 64], [0: 0.9]), (17, [64, 32, 64, 32], [1: 0.8])])
+    let fractions = TestTensor(
+      anchors: 40, classes: 2, [(3, [0.5, 0.5, 0.1, 0.2], [0: 0.9]), (17, [0.1, 0.1, 0.1, 0.1], [1: 0.8])])
+    let nothing = TestTensor(anchors: 40, classes: 2, [(3, [0, .nan, .infinity, 0], [0: 0.9])])
+    for layout in [YOLOHead.Layout.featuresFirst, .anchorsFirst] {
+      for element in TensorElement.allCases {
+        func unit(_ tensor: TestTensor) throws -> BoxUnit? {
+          let bytes = tensor.bytes(layout, element)
+          return try BoxUnit.of(
+            bytes.span.bytes, element: element, head: tensor.head(layout), modelWidth: 640, modelHeight: 320)
+        }
+        #expect(try unit(pixels) == .pixels)
+        #expect(try unit(fractions) == .fractions)
+        #expect(try unit(nothing) == nil)
+        var decoder = DetectionDecoder(settings: try .init())
+        let bytes = fractions.bytes(layout, element)
+        let found = try decoder.decode(
+          bytes.span.bytes, element: element, head: fractions.head(layout), unit: .fractions,
+          transform: transform)
+        let expected = try pixels.decode(.init(), layout, element, transform: transform)
+        #expect(found.detections.count == 2)
+        for (one, other) in zip(found.detections, expected.detections) {
+          #expect(one.classID == other.classID)
+          #expect(abs(one.box.x - other.box.x) < 0.1 && abs(one.box.height - other.box.height) < 0.1)
+        }
+      }
+    }
+  }
+
   @Test func emptyTensors() throws {
     for layout in YOLOHead.Layout.allCases {
       let tensor = TestTensor(rows: [], featureCount: 6)
@@ -230,13 +286,21 @@ import Testing
     #expect(transposed.classCount == 1 && transposed.anchorCount == 8400)
     let endToEnd = try YOLOHead(layout: .endToEnd, shape: [1, 300, 6])
     #expect(endToEnd.classCount == nil && endToEnd.anchorCount == 300)
+    let objectness = try YOLOHead(
+      layout: .anchorsFirst, shape: [1, 25200, 85], classCount: 80, objectness: true)
+    #expect(objectness.classCount == 80 && objectness.byteCount(.float64) == 25200 * 85 * 8)
+    // Axes of length 1 that are too many.
+    for shape in [[1, 1, 84, 8400], [1, 84, 8400, 1], [1, 84, 1, 8400]] {
+      #expect(try YOLOHead(layout: .featuresFirst, shape: shape) == usual)
+    }
+    #expect(try YOLOHead(layout: .endToEnd, shape: [1, 1, 1, 6]).anchorCount == 1)
   }
 
   @Test(arguments: [
     ([1, 1000], YOLOHead.Layout.anchorsFirst, Int?(80)), ([1000], .featuresFirst, nil), ([], .endToEnd, nil),
     ([1, 4, 8400], .featuresFirst, nil), ([1, 84, -1], .featuresFirst, nil),
     ([1, -1, 84], .anchorsFirst, nil),
-    ([1, 84, 8400], .featuresFirst, 3), ([1, 300, 7], .endToEnd, nil), ([1, 1, 300, 6], .endToEnd, nil),
+    ([1, 84, 8400], .featuresFirst, 3), ([1, 300, 7], .endToEnd, nil), ([1, 2, 300, 6], .endToEnd, nil),
     ([1, .max, .max], .featuresFirst, nil), ([1, .max, 6], .endToEnd, nil), ([1, .min, 6], .endToEnd, nil),
     ([.max, 1 << 31], .featuresFirst, nil),
   ])
@@ -246,6 +310,15 @@ import Testing
     }
     #expect(error?.description.contains("\(shape)") == true)
     #expect(error?.description.contains("\n") == false)
+  }
+
+  @Test func impossibleObjectnessIsRefused() {
+    for (layout, shape) in [(YOLOHead.Layout.endToEnd, [1, 300, 6]), (.anchorsFirst, [1, 8400, 5])] {
+      #expect(throws: VisionError.self) { try YOLOHead(layout: layout, shape: shape, objectness: true) }
+    }
+    #expect(throws: VisionError.self) {
+      try YOLOHead(layout: .anchorsFirst, shape: [1, 25200, 85], classCount: 81, objectness: true)
+    }
   }
 
   @Test func settingsOutOfRangeAreRefused() {

@@ -5,10 +5,13 @@ struct TestTensor {
   /// Centre x, centre y, width, height, scores; or the six values of an end-to-end row.
   var rows: [[Float]]
   var featureCount: Int
+  /// Whether the fifth number is an objectness.
+  var objectness = false
 
-  init(rows: [[Float]], featureCount: Int) {
+  init(rows: [[Float]], featureCount: Int, objectness: Bool = false) {
     self.rows = rows
     self.featureCount = featureCount
+    self.objectness = objectness
   }
 
   /// A grid of `anchors` zero rows with some set: (anchor, box as centre and size, class: score).
@@ -23,7 +26,7 @@ struct TestTensor {
 
   func head(_ layout: YOLOHead.Layout, classCount: Int? = nil) throws -> YOLOHead {
     let shape = layout == .featuresFirst ? [1, featureCount, rows.count] : [1, rows.count, featureCount]
-    return try YOLOHead(layout: layout, shape: shape, classCount: classCount)
+    return try YOLOHead(layout: layout, shape: shape, classCount: classCount, objectness: objectness)
   }
 
   func bytes(_ layout: YOLOHead.Layout, _ element: TensorElement) -> [UInt8] {
@@ -37,13 +40,16 @@ struct TestTensor {
     switch element {
     case .float32: return flat.withUnsafeBytes(Array.init)
     case .float16: return flat.map { Float16($0) }.withUnsafeBytes(Array.init)
+    case .float64: return flat.map { Double($0) }.withUnsafeBytes(Array.init)
     }
   }
 
   /// The numbers as they are after a trip through `element`.
   func rounded(to element: TensorElement) -> TestTensor {
-    element == .float32
-      ? self : TestTensor(rows: rows.map { $0.map { Float(Float16($0)) } }, featureCount: featureCount)
+    element != .float16
+      ? self
+      : TestTensor(
+        rows: rows.map { $0.map { Float(Float16($0)) } }, featureCount: featureCount, objectness: objectness)
   }
 
   func decode(
@@ -89,6 +95,7 @@ struct SlowReference {
     var drops = DetectionDrops()
     var candidates: [Candidate] = []
     for row in tensor.rows {
+      let row = tensor.objectness ? withoutObjectness(row) : row
       if let candidate = candidate(row, endToEnd: layout == .endToEnd, &drops) {
         candidates.append(candidate)
       }
@@ -121,6 +128,13 @@ struct SlowReference {
       }
     }
     return DetectionResult(detections: detections, drops: drops)
+  }
+
+  /// Centre, size and products of objectness and class score.
+  private func withoutObjectness(_ row: [Float]) -> [Float] {
+    // A negative objectness is none.
+    let objectness = row[4].isFinite ? max(row[4], 0) : row[4]
+    return row[..<4] + row[5...].map { $0 * objectness }
   }
 
   private func candidate(_ row: [Float], endToEnd: Bool, _ drops: inout DetectionDrops) -> Candidate? {

@@ -5,7 +5,8 @@ public enum ModelPackage {
   ///
   /// - Parameters:
   ///   - path: one of
-  ///     - a directory with `conversion_metadata.json` (schema `eyrie.model/1`);
+  ///     - a directory with `conversion_metadata.json` (schema `eyrie.model/1`); where it states the SHA-256
+  ///       of its files, they are compared;
   ///     - a directory that an exporter made, with one `.xml` or `.onnx`, and perhaps a `metadata.yaml`;
   ///     - an OpenVINO `.xml` with its `.bin` beside it; metadata beside it or in it is used;
   ///     - an `.onnx`; metadata in it is used, then what is beside it.
@@ -14,7 +15,8 @@ public enum ModelPackage {
   public static func load(_ path: String, expecting task: ModelTask? = nil) throws(ModelError)
     -> ModelDescription
   {
-    let location = try ModelLocation.find(path)
+    var location = try ModelLocation.find(path)
+    try location.checkDigests()
     var metadata: ExportMetadata
     let precision: ModelPrecision?
     switch location.format {

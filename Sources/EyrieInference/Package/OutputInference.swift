@@ -5,6 +5,7 @@ extension DescriptionBuilder {
   ) -> Result<DetectionHead, DetectionHead.Refusal> {
     var known = DetectionHead.Knowledge(
       width: frame.width, height: frame.height, labelCount: statedLabels?.count)
+    known.isDetector = package?.task.value == .detect || metadata.task == ModelTask.detect.rawValue
     known.layout = package?.output?.layout?.value
     known.objectness = package?.output?.objectness
     if let kind = package?.output?.kind?.value { known.isEndToEnd = kind == .yoloEndToEnd }
@@ -57,7 +58,10 @@ extension DescriptionBuilder {
       }
     }
     // Masks next to boxes: without labels, the mask coefficients would pass for classes.
-    let hasMasks = statedLabels == nil && outputs.contains { $0.shape.count == 4 }
+    let boxes = Set(found.map(\.index))
+    let hasMasks =
+      statedLabels == nil
+      && outputs.enumerated().contains { $0.element.shape.count == 4 && !boxes.contains($0.offset) }
     guard let (index, port, head) = found.first, !hasMasks else {
       let why = refusal ?? "a second output looks like masks, and no class names tell the classes apart"
       throw ModelError(
@@ -69,10 +73,10 @@ extension DescriptionBuilder {
         "several outputs could be the detections: \(list(found.map(\.port))); name one in output.names of a "
           + PackageMetadata.fileName)
     }
-    guard port.elementType == .f32 || port.elementType == .f16 else {
+    guard [.f32, .f16, .f64].contains(port.elementType) else {
       throw ModelError(
         .unsupportedModel, path,
-        "its output \(list([port])) has elements of type \(port.elementType.rawValue), not f32 or f16")
+        "its output \(list([port])) has elements of type \(port.elementType.rawValue), not f32, f16 or f64")
     }
     if outputs.count > 1 {
       notes.append("of the outputs \(list(outputs)), \(port.name) holds the detections")

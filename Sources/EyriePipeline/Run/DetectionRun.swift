@@ -57,7 +57,8 @@ public struct DetectionRun: Sendable {
 
     let annotate = options.annotate.map { AnnotateStage(path: $0, labels: detector.labels) }
     let graph = try build(
-      decode, session: session, detector: detector, publish: publish, annotate: annotate, input: input)
+      decode, session: session, detector: detector, publish: publish, annotate: annotate, input: input,
+      reporter: reporter)
     await publish.countLosses { graph.losses() }
     let execution = GraphExecution(
       graph: graph, publish: publish, media: media, options: options, reporter: reporter)
@@ -162,12 +163,15 @@ public struct DetectionRun: Sendable {
 
   private func build(
     _ decode: DecodeStage, session: InferenceSession, detector: DetectorSetup, publish: PublishStage,
-    annotate: AnnotateStage?, input: MediaInput
+    annotate: AnnotateStage?, input: MediaInput, reporter: RunReporter
   ) throws(EyrieFailure) -> StageGraph {
     // A queue of raw frames costs memory and, live, latency: it only evens out decoding.
     let overflow = options.overflow ?? (input.isLive ? .dropOldest : .suspend)
     let resize = ResizeStage(session: session)
-    let detect = DetectStage(requests: session.requestCount, setup: detector)
+    let modelName = session.model.name
+    let detect = DetectStage(requests: session.requestCount, setup: detector) { note in
+      reporter.log("model \(modelName): \(note)")
+    }
     var definition = GraphDefinition()
     definition.add("decode", source: decode)
     definition.add("resize", transform: resize)

@@ -4,11 +4,15 @@ import EyrieVision
 /// What turns a model's description and the user's options into a detector: the output head and the
 /// thresholds.
 struct DetectorSetup: Sendable {
-  let layout: YOLOHead.Layout
-  let classCount: Int
+  /// The path of the model, for messages.
+  let model: String
   let labels: [String]
   let outputIndex: Int
   let settings: DetectionSettings
+  private let layout: YOLOHead.Layout
+  private let objectness: Bool
+  /// nil where an end-to-end model does not say.
+  private let classCount: Int?
 
   /// - Throws: `EyrieFailure` when the model is no detector that Eyrie can read, or an option does not fit it.
   init(model: ModelDescription, options: RunOptions) throws(EyrieFailure) {
@@ -18,8 +22,10 @@ struct DetectorSetup: Sendable {
         "\(options.model): this is no detector (task \(model.task.rawValue), output shape "
           + "\(model.output.shape)): 'eyrie run' needs a YOLO detector")
     }
+    self.model = options.model
     self.layout = layout
-    classCount = model.output.classCount
+    objectness = model.output.objectness
+    classCount = model.output.classCount > 0 ? model.output.classCount : nil
     labels = model.output.labels
     outputIndex = model.output.index
     let classes = try Self.classes(options.classes, labels: model.output.labels)
@@ -30,9 +36,24 @@ struct DetectorSetup: Sendable {
         classAgnostic: options.classAgnostic ?? model.nms.classAgnostic ?? false,
         maxDetections: options.maxDetections ?? model.nms.maxDetections ?? 300,
         classes: classes)
+      // What does not fit is refused before the run. A shape that varies is looked at with each output.
+      if !model.output.shape.contains(where: { $0 < 0 }) { _ = try head(of: model.output.shape) }
     } catch {
       throw EyrieFailure(.usage, "\(options.model): \(error)")
     }
+    switch model.output.elementType {
+    case .f32, .f16, .f64: break
+    default:
+      throw EyrieFailure(
+        .usage,
+        "\(options.model): its output has elements of type \(model.output.elementType.rawValue); "
+          + "f32, f16 or f64 is needed")
+    }
+  }
+
+  /// How an output of a shape is to be read.
+  func head(of shape: [Int]) throws(VisionError) -> YOLOHead {
+    try YOLOHead(layout: layout, shape: shape, classCount: classCount, objectness: objectness)
   }
 
   private static func layout(_ layout: DetectionLayout) -> YOLOHead.Layout {

@@ -83,7 +83,7 @@ actor AnnotateStage: SinkStage {
         x: box.x * scaleX, y: box.y * scaleY, width: box.width * scaleX, height: box.height * scaleY,
         thickness: image.lineThickness, color: color)
       let label =
-        labels.indices.contains(detection.classID) ? labels[detection.classID] : "class \(detection.classID)"
+        labels.indices.contains(detection.classID) ? labels[detection.classID] : "class_\(detection.classID)"
       let percent = Int((detection.confidence * 100).rounded())
       image.drawLabel("\(label) \(percent)%", x: box.x * scaleX, y: box.y * scaleY, background: color)
     }

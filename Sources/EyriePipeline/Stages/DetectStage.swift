@@ -11,14 +11,22 @@ actor DetectStage: TransformStage {
   nonisolated let concurrency: Int
 
   private let setup: DetectorSetup
+  private let log: @Sendable (String) -> Void
   private var decoder: DetectionDecoder
   /// The head of the last output. Its shape can change from run to run: an end-to-end model has as many rows
   /// as it found objects.
   private var head: (shape: [Int], head: YOLOHead)?
+  /// What the boxes are measured in; nil until an output had one.
+  private var unit: BoxUnit?
 
-  init(requests: Int, setup: DetectorSetup) {
+  /// - Parameters:
+  ///   - requests: how many inferences may be under way at once.
+  ///   - setup: how to read the model's output.
+  ///   - log: takes what was found out about the model, one line each.
+  init(requests: Int, setup: DetectorSetup, log: @escaping @Sendable (String) -> Void) {
     concurrency = requests
     self.setup = setup
+    self.log = log
     decoder = DetectionDecoder(settings: setup.settings)
   }
 
@@ -29,9 +37,12 @@ actor DetectStage: TransformStage {
       try await item.request.infer()
       let result = try decode(item)
       return .emit(DetectedFrame(source: item.source, result: result))
-    } catch {
+    } catch let error as InferenceError {
       throw .item(
         reason: "inference_failed", message: "frame \(item.source.index) of \(item.source.source): \(error)")
+    } catch {
+      // An output that cannot be read now will not be readable for the next frame either.
+      throw .fatal(EyrieFailure(.run, "\(setup.model): \(error)"))
     }
   }
 
@@ -41,18 +52,35 @@ actor DetectStage: TransformStage {
       switch view.elementType {
       case .f32: element = .float32
       case .f16: element = .float16
+      case .f64: element = .float64
       default: throw UnreadableOutput(elementType: view.elementType)
       }
+      let head = try head(for: view.shape)
       return try decoder.decode(
-        view.bytes.bytes, element: element, head: head(for: view.shape), transform: item.transform)
+        view.bytes.bytes, element: element, head: head,
+        unit: unit(of: view, element, head, item.transform) ?? .pixels, transform: item.transform)
     }
   }
 
   private func head(for shape: [Int]) throws(VisionError) -> YOLOHead {
     if let head, head.shape == shape { return head.head }
-    let made = try YOLOHead(layout: setup.layout, shape: shape, classCount: setup.classCount)
+    let made = try setup.head(of: shape)
     head = (shape, made)
     return made
+  }
+
+  /// Looks at the boxes until there are some; what they say holds for the rest of the run.
+  private func unit(
+    of view: TensorView, _ element: TensorElement, _ head: YOLOHead, _ transform: PictureTransform
+  ) throws(VisionError) -> BoxUnit? {
+    if let unit { return unit }
+    unit = try BoxUnit.of(
+      view.bytes.bytes, element: element, head: head, modelWidth: transform.modelWidth,
+      modelHeight: transform.modelHeight)
+    if unit == .fractions {
+      log("the model's boxes lie within 0…1: they were taken for fractions of its input, not for pixels")
+    }
+    return unit
   }
 }
 
@@ -61,6 +89,6 @@ private struct UnreadableOutput: Error, CustomStringConvertible {
   let elementType: ElementType
 
   var description: String {
-    "the output has elements of type \(elementType.rawValue); float32 or float16 is needed"
+    "the output has elements of type \(elementType.rawValue); f32, f16 or f64 is needed"
   }
 }

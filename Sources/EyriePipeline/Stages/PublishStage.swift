@@ -196,7 +196,7 @@ actor PublishStage: SinkStage {
   }
 
   private func label(of classID: Int) -> String {
-    settings.labels.indices.contains(classID) ? settings.labels[classID] : "class \(classID)"
+    settings.labels.indices.contains(classID) ? settings.labels[classID] : "class_\(classID)"
   }
 }
 

@@ -3,7 +3,8 @@
 /// In a real picture some hundred of the 672 000 scores of a COCO head are above the threshold. So the
 /// scan compares sixteen scores at once with "the best so far, which starts at the threshold", and only
 /// where one is greater, or is no finite number, looks at them singly. The cost is that of reading the
-/// tensor once.
+/// tensor once. Scores that have to be converted, or multiplied by an objectness, are so in runs that stay
+/// in the first-level cache.
 struct CandidateScan: Sendable {
   /// Anchors of a features-first tensor handled together: their best scores and classes (8 KiB) stay in
   /// the first-level cache, and each class row is read in runs of 4 KiB.
@@ -15,7 +16,9 @@ struct CandidateScan: Sendable {
 
   private var best = [Float](repeating: 0, count: blockSize)
   private var bestClass = [Int32](repeating: 0, count: blockSize)
-  private var widened: [Float] = []
+  /// A run of scores that are not in the tensor as such: converted, or multiplied by the objectness.
+  private var scratch: [Float] = []
+  private var objectness = [Float](repeating: 1, count: blockSize)
 
   /// Collects the candidates of one picture. `tensor` must hold `head.byteCount(element)` bytes.
   mutating func collect(
@@ -25,8 +28,8 @@ struct CandidateScan: Sendable {
     guard head.anchorCount > 0 else { return }
     let reader = ElementReader(base: tensor, element: element)
     let scratchCount = max(Self.blockSize, head.featureCount)
-    if element == .float16, widened.count < scratchCount {
-      widened = [Float](repeating: 0, count: scratchCount)
+    if element != .float32 || head.hasObjectness, scratch.count < scratchCount {
+      scratch = [Float](repeating: 0, count: scratchCount)
     }
     switch head.layout {
     case .featuresFirst: scanFeaturesFirst(reader, head, settings, &candidates, &drops)
@@ -42,25 +45,35 @@ struct CandidateScan: Sendable {
     let anchors = head.anchorCount
     best.withUnsafeMutableBufferPointer { best in
       bestClass.withUnsafeMutableBufferPointer { bestClass in
-        widened.withUnsafeMutableBufferPointer { scratch in
-          guard let bestBase = best.baseAddress, let classBase = bestClass.baseAddress else { return }
-          var start = 0
-          while start < anchors {
-            let count = min(Self.blockSize, anchors - start)
-            best.update(repeating: settings.confidence)
-            for classID in 0..<head.featureCount - 4 {
-              let scores = reader.floats(at: (4 + classID) * anchors + start, count: count, scratch)
-              Self.raise(bestBase, classBase, by: scores, count: count, classID: Int32(classID))
+        scratch.withUnsafeMutableBufferPointer { scratch in
+          objectness.withUnsafeMutableBufferPointer { objectness in
+            guard let bestBase = best.baseAddress, let classBase = bestClass.baseAddress else { return }
+            var start = 0
+            while start < anchors {
+              let count = min(Self.blockSize, anchors - start)
+              best.update(repeating: settings.confidence)
+              if head.hasObjectness {
+                Objectness.read(
+                  reader.floats(at: 4 * anchors + start, count: count, scratch), count, objectness)
+              }
+              for classID in 0..<head.featureCount - head.scoreOffset {
+                var scores = reader.floats(
+                  at: (head.scoreOffset + classID) * anchors + start, count: count, scratch)
+                if head.hasObjectness {
+                  scores = Objectness.multiply(scores, count: count, by: objectness, into: scratch)
+                }
+                Self.raise(bestBase, classBase, by: scores, count: count, classID: Int32(classID))
+              }
+              for index in 0..<count where best[index] > settings.confidence {
+                let anchor = start + index
+                Self.add(
+                  best[index], bestClass[index], settings, &candidates, &drops,
+                  box: Corners(
+                    centreX: reader[anchor], centreY: reader[anchors + anchor],
+                    width: reader[2 * anchors + anchor], height: reader[3 * anchors + anchor]))
+              }
+              start += count
             }
-            for index in 0..<count where best[index] > settings.confidence {
-              let anchor = start + index
-              Self.add(
-                best[index], bestClass[index], settings, &candidates, &drops,
-                box: Corners(
-                  centreX: reader[anchor], centreY: reader[anchors + anchor],
-                  width: reader[2 * anchors + anchor], height: reader[3 * anchors + anchor]))
-            }
-            start += count
           }
         }
       }
@@ -72,11 +85,16 @@ struct CandidateScan: Sendable {
     _ candidates: inout CandidateList, _ drops: inout DetectionDrops
   ) {
     let features = head.featureCount
-    widened.withUnsafeMutableBufferPointer { scratch in
+    let classes = features - head.scoreOffset
+    scratch.withUnsafeMutableBufferPointer { scratch in
       for anchor in 0..<head.anchorCount {
         let row = anchor * features
-        let scores = reader.floats(at: row + 4, count: features - 4, scratch)
-        let (score, classID) = Self.best(of: scores, count: features - 4, above: settings.confidence)
+        var scores = reader.floats(at: row + head.scoreOffset, count: classes, scratch)
+        if head.hasObjectness {
+          scores = Objectness.multiply(
+            scores, count: classes, by: Objectness.clamped(reader[row + 4]), into: scratch)
+        }
+        let (score, classID) = Self.best(of: scores, count: classes, above: settings.confidence)
         guard score > settings.confidence else { continue }
         Self.add(
           score, classID, settings, &candidates, &drops,
@@ -184,29 +202,5 @@ struct CandidateScan: Sendable {
     }
     look(at: index..<count)
     return result
-  }
-}
-
-/// Reads elements of a tensor as Float, whatever their type and alignment.
-private struct ElementReader {
-  let base: UnsafeRawPointer
-  let element: TensorElement
-
-  subscript(index: Int) -> Float {
-    switch element {
-    case .float32: base.loadUnaligned(fromByteOffset: index * 4, as: Float.self)
-    case .float16: HalfPrecision.widen(base.loadUnaligned(fromByteOffset: index * 2, as: UInt16.self))
-    }
-  }
-
-  /// A run of elements as binary32: in place, or widened into `scratch`.
-  func floats(at index: Int, count: Int, _ scratch: UnsafeMutableBufferPointer<Float>) -> UnsafeRawPointer {
-    switch element {
-    case .float32: return base + index * 4
-    case .float16:
-      guard let target = scratch.baseAddress else { return base }
-      HalfPrecision.widen(base + index * 2, count: count, to: target)
-      return UnsafeRawPointer(target)
-    }
   }
 }

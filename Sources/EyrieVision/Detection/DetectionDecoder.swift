@@ -1,8 +1,9 @@
 /// Turns the output tensor of a YOLO detection head into detections in pixels of the picture.
 ///
 /// The rules, in order:
-/// 1. The score of an anchor is its best class score, the lowest class index among equals. An anchor with
-///    a score that is NaN or infinite is dropped and counted, whatever its other scores.
+/// 1. The score of an anchor is its best class score, the lowest class index among equals. In a head with
+///    objectness it is objectness × best class score, as in `non_max_suppression` of Ultralytics' YOLOv5. An
+///    anchor with a score that is NaN or infinite is dropped and counted, whatever its other scores.
 /// 2. It is a candidate when that score is greater than the confidence threshold (at the threshold exactly
 ///    it is not, as in Ultralytics), its class is asked for, and its box is finite and has an area.
 /// 3. Greedy suppression per class (`DetectionSettings.iou`, `.classAgnostic`) in model pixels, then the
@@ -31,10 +32,12 @@ public struct DetectionDecoder: Sendable {
   ///     row-major order. No alignment is assumed.
   ///   - element: type of the elements.
   ///   - head: layout and shape.
+  ///   - unit: what the boxes are measured in; see `BoxUnit.of`.
   ///   - transform: how the picture was fitted to the model input.
   /// - Throws: `VisionError.tensorSize` where the number of bytes is not that of the shape.
   public mutating func decode(
-    _ tensor: RawSpan, element: TensorElement, head: YOLOHead, transform: PictureTransform
+    _ tensor: RawSpan, element: TensorElement, head: YOLOHead, unit: BoxUnit = .pixels,
+    transform: PictureTransform
   ) throws(VisionError) -> DetectionResult {
     let expected = head.byteCount(element)
     guard tensor.byteCount == expected else {
@@ -55,12 +58,15 @@ public struct DetectionDecoder: Sendable {
     }
     drops.truncated = suppression.truncated
 
+    // Suppression does not mind: the overlap of two boxes is the same in either unit.
+    let (scaleX, scaleY) =
+      unit == .pixels ? (1, 1) : (Double(transform.modelWidth), Double(transform.modelHeight))
     var detections: [Detection] = []
     detections.reserveCapacity(suppression.kept.count)
     for index in suppression.kept.lazy.map(Int.init) {
       let box = transform.sourceBox(
-        left: Double(candidates.left[index]), top: Double(candidates.top[index]),
-        right: Double(candidates.right[index]), bottom: Double(candidates.bottom[index]))
+        left: scaleX * Double(candidates.left[index]), top: scaleY * Double(candidates.top[index]),
+        right: scaleX * Double(candidates.right[index]), bottom: scaleY * Double(candidates.bottom[index]))
       guard let box else {
         drops.outsidePicture += 1
         continue

@@ -1,42 +1,53 @@
-import Foundation
+public import Foundation
 
 /// Writes small ONNX models (opset 13) without any library: just enough of the protobuf wire format.
-struct ONNXBuilder {
+public struct ONNXBuilder {
   /// Codes of `TensorProto.DataType`.
-  enum DataType: UInt64 {
+  public enum DataType: UInt64, Sendable {
     case f32 = 1
     case u8 = 2
+    case i32 = 6
     case i64 = 7
     case f16 = 10
+    case f64 = 11
   }
 
   private var nodes: [Data] = []
   private var initializers: [Data] = []
   private var inputs: [Data] = []
   private var outputs: [Data] = []
-  var metadata: [(key: String, value: String)] = []
+  /// `metadata_props`, in order.
+  public var metadata: [(key: String, value: String)] = []
 
+  /// An empty graph.
+  public init() {}
+
+  /// Adds an input.
   /// - Parameter shape: −1 for a dimension that varies.
-  mutating func input(_ name: String, _ type: DataType = .f32, _ shape: [Int]) {
+  public mutating func input(_ name: String, _ type: DataType = .f32, _ shape: [Int]) {
     inputs.append(Self.valueInfo(name, type, shape))
   }
 
-  mutating func output(_ name: String, _ type: DataType = .f32, _ shape: [Int]) {
+  /// Adds an output.
+  /// - Parameter shape: −1 for a dimension that varies.
+  public mutating func output(_ name: String, _ type: DataType = .f32, _ shape: [Int]) {
     outputs.append(Self.valueInfo(name, type, shape))
   }
 
-  mutating func constant(_ name: String, shape: [Int], _ values: [Float]) {
+  /// Adds a constant of binary32 numbers.
+  public mutating func constant(_ name: String, shape: [Int], _ values: [Float]) {
     let bytes = values.flatMap { value in withUnsafeBytes(of: value.bitPattern.littleEndian, Array.init) }
     initializers.append(Self.tensor(name, .f32, shape, bytes))
   }
 
-  mutating func constant(_ name: String, _ values: [Int64]) {
+  /// Adds a list of whole numbers.
+  public mutating func constant(_ name: String, _ values: [Int64]) {
     let bytes = values.flatMap { value in withUnsafeBytes(of: value.littleEndian, Array.init) }
     initializers.append(Self.tensor(name, .i64, [values.count], bytes))
   }
 
   /// Adds an operation. Attributes are whole numbers or lists of them.
-  mutating func node(
+  public mutating func node(
     _ operation: String, _ inputs: [String], _ output: String, integers: [String: Int] = [:],
     lists: [String: [Int]] = [:]
   ) {
@@ -62,7 +73,8 @@ struct ONNXBuilder {
     nodes.append(node.data)
   }
 
-  func data() -> Data {
+  /// The file.
+  public func data() -> Data {
     var graph = Wire()
     for node in nodes { graph.bytes(1, node) }
     graph.text(2, "test")
@@ -115,21 +127,28 @@ struct ONNXBuilder {
 }
 
 /// Protobuf fields, appended one after the other.
-struct Wire {
-  private(set) var data = Data()
+public struct Wire {
+  /// What was appended.
+  public private(set) var data = Data()
 
-  mutating func number(_ field: UInt64, _ value: UInt64) {
+  /// Nothing yet.
+  public init() {}
+
+  /// Appends a varint.
+  public mutating func number(_ field: UInt64, _ value: UInt64) {
     varint(field << 3)
     varint(value)
   }
 
-  mutating func bytes(_ field: UInt64, _ content: Data) {
+  /// Appends bytes or a message.
+  public mutating func bytes(_ field: UInt64, _ content: Data) {
     varint(field << 3 | 2)
     varint(UInt64(content.count))
     data.append(content)
   }
 
-  mutating func text(_ field: UInt64, _ content: String) {
+  /// Appends a text.
+  public mutating func text(_ field: UInt64, _ content: String) {
     bytes(field, Data(content.utf8))
   }
 
