@@ -51,16 +51,16 @@ struct StageTests {
       return FakeModel.box(classID: 0, confidence: 0.5)
     }
     let prepared = try await StageRunner.run(ResizeStage(session: session), on: try await frames(30))
-    let stage = DetectStage(requests: requests, setup: try setup(session.model))
+    let stage = DetectStage(requests: requests, setup: try setup(session.model), log: { _ in })
     let outcome = try await StageRunner.run(stage, on: prepared.outputs)
     #expect(outcome.outputs.map(\.source.index) == Array(0..<30))
     #expect(outcome.outputs.allSatisfy { $0.result.detections.count == 1 })
     #expect(outcome.snapshot.isBalanced)
   }
 
-  @Test("detect reports an output it cannot read and goes on")
+  @Test("detect ends the run when the output is not what the model was described as")
   func unreadableOutput() async throws {
-    // A model that was described as having 6 rows and gives 7.
+    // Described with 6 rows, gives 7: no later frame can be better.
     let request = FakeRequest(inputBytes: 64 * 64 * 3, shape: [1, 7, 10]) { _ in [] }
     let session = InferenceSession(
       model: try FakeModel.description(), deviceName: "fake", executedPrecision: .f32, requests: [request])
@@ -68,12 +68,9 @@ struct StageTests {
     let transform = try PictureTransform(
       .letterbox, sourceWidth: 320, sourceHeight: 180, modelWidth: 64, modelHeight: 64)
     let item = PreparedFrame(source: source[0], request: try await session.acquire(), transform: transform)
-    let stage = DetectStage(requests: 1, setup: try setup(session.model))
-    let outcome = try await StageRunner.run(stage, on: [item])
-    #expect(outcome.outputs.isEmpty)
-    #expect(outcome.snapshot.node("stage")?.failed == ["inference_failed": 1])
-    #expect(outcome.incidents.count == 1)
-    #expect(outcome.incidents.first?.contains("frame 0 of clip") == true)
+    let stage = DetectStage(requests: 1, setup: try setup(session.model), log: { _ in })
+    let error = await #expect(throws: GraphError.self) { try await StageRunner.run(stage, on: [item]) }
+    #expect(error?.description.contains("[1, 7, 10]") == true)
   }
 
   @Test("pacing survives timestamps that jump, and ends when the run stops")
