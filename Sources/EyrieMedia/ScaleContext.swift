@@ -1,6 +1,6 @@
 import CFFmpeg
 
-/// One set-up of swscale: from one kind of picture to one size of packed RGB or BGR, or to planar YUV.
+/// One set-up of swscale: from one kind of picture to one size of packed RGB or BGR, or of planar YUV 4:2:2.
 final class ScaleContext {
   /// Everything that the set-up depends on.
   struct Key: Hashable {
@@ -14,10 +14,30 @@ final class ScaleContext {
     var targetFormat: Int32
   }
 
-  private typealias Pointer = UnsafeMutablePointer<UInt8>?
-  private typealias Planes = (Pointer, Pointer, Pointer, Pointer)
+  /// Where swscale writes to: one plane, or three. Tuples, not arrays: no allocation.
+  struct Planes {
+    typealias Pointer = UnsafeMutablePointer<UInt8>?
+    var pointers: (Pointer, Pointer, Pointer, Pointer)
+    var rowBytes: (Int32, Int32, Int32, Int32)
+
+    init(packed: UnsafeMutablePointer<UInt8>, rowBytes: Int) {
+      pointers = (packed, nil, nil, nil)
+      self.rowBytes = (Int32(clamping: rowBytes), 0, 0, 0)
+    }
+
+    init(
+      y: UnsafeMutablePointer<UInt8>, u: UnsafeMutablePointer<UInt8>, v: UnsafeMutablePointer<UInt8>,
+      lumaRowBytes: Int, chromaRowBytes: Int
+    ) {
+      pointers = (y, u, v, nil)
+      let chroma = Int32(clamping: chromaRowBytes)
+      rowBytes = (Int32(clamping: lumaRowBytes), chroma, chroma, 0)
+    }
+  }
 
   let key: Key
+  /// From the YUV that this writes to the RGB that swscale would write; `nil` if this writes RGB or BGR.
+  let toRGB: YUVToRGB?
   private let context: OpaquePointer
 
   /// `nil` if swscale cannot convert this.
@@ -26,10 +46,13 @@ final class ScaleContext {
       sws_isSupportedOutput(AVPixelFormat(key.targetFormat)) > 0, let context = sws_alloc_context()
     else { return nil }
     let handle = UnsafeMutableRawPointer(context)
+    let writesYUV = key.targetFormat == AV_PIX_FMT_YUV422P.rawValue
+    // The vertical scalers for planes that swscale takes by default are approximations; the one for RGB is not.
+    let flags = SWS_BILINEAR | (writesYUV ? SWS_ACCURATE_RND : 0)
     var options: [(String, Int64)] = [
       ("srcw", Int64(key.width)), ("srch", Int64(key.height)), ("src_format", Int64(key.format)),
       ("dstw", Int64(key.targetWidth)), ("dsth", Int64(key.targetHeight)),
-      ("dst_format", Int64(key.targetFormat)), ("sws_flags", Int64(SWS_BILINEAR)),
+      ("dst_format", Int64(key.targetFormat)), ("sws_flags", Int64(flags)),
     ]
     // MPEG-2 and everything since places 4:2:0 chroma between two lines. FFmpeg's scale filter says so
     // for this format alone; so do we, for equal pixels.
@@ -39,7 +62,12 @@ final class ScaleContext {
       sws_freeContext(context)
       return nil
     }
-    Self.setColours(context, key)
+    let colours = Self.setColours(context, key, keepsYUV: writesYUV)
+    guard colours != nil || !writesYUV else {
+      sws_freeContext(context)
+      return nil
+    }
+    toRGB = writesYUV ? colours.map { YUVToRGB(matrix: $0.matrix, isFullRange: $0.isFullRange) } : nil
     self.key = key
     self.context = context
   }
@@ -48,21 +76,27 @@ final class ScaleContext {
 
   /// Matrix and range as the stream says. An unspecified matrix is BT.601, an unspecified range what the
   /// pixel format implies: the choices of FFmpeg and OpenCV, on whose output detectors were trained.
-  private static func setColours(_ context: OpaquePointer, _ key: Key) {
+  ///
+  /// - Parameter keepsYUV: give the target the same matrix and range, so that nothing is converted.
+  /// - Returns: what is in force; `nil` for pictures that are not YUV.
+  private static func setColours(
+    _ context: OpaquePointer, _ key: Key, keepsYUV: Bool
+  ) -> (matrix: (Int, Int, Int, Int), isFullRange: Bool)? {
     var (inverse, table): (UnsafeMutablePointer<Int32>?, UnsafeMutablePointer<Int32>?)
     var (sourceRange, targetRange, brightness, contrast, saturation): (Int32, Int32, Int32, Int32, Int32) =
       (0, 0, 0, 0, 0)
-    // Fails for pictures that are not YUV: nothing to set then.
     guard
       sws_getColorspaceDetails(
-        context, &inverse, &sourceRange, &table, &targetRange, &brightness, &contrast, &saturation) >= 0
-    else { return }
+        context, &inverse, &sourceRange, &table, &targetRange, &brightness, &contrast, &saturation) >= 0,
+      let matrix = sws_getCoefficients(matrix(key))
+    else { return nil }
     if key.colorRange != AVCOL_RANGE_UNSPECIFIED.rawValue {
       sourceRange = key.colorRange == AVCOL_RANGE_JPEG.rawValue ? 1 : 0
     }
     sws_setColorspaceDetails(
-      context, sws_getCoefficients(matrix(key)), sourceRange, table, targetRange, brightness,
-      contrast, saturation)
+      context, matrix, sourceRange, keepsYUV ? matrix : UnsafePointer(table),
+      keepsYUV ? sourceRange : targetRange, brightness, contrast, saturation)
+    return ((Int(matrix[0]), Int(matrix[1]), Int(matrix[2]), Int(matrix[3])), sourceRange != 0)
   }
 
   /// The matrix by swscale's number. swscale scales RGB by way of YUV: there both ways must use the same
@@ -75,18 +109,13 @@ final class ScaleContext {
   }
 
   /// Converts a whole picture. `false` if swscale reports an error.
-  func scale(
-    _ source: UnsafeMutablePointer<AVFrame>, to target: UnsafeMutablePointer<UInt8>, rowBytes: Int
-  ) -> Bool {
-    // Tuples, not arrays: no allocation.
+  func scale(_ source: UnsafeMutablePointer<AVFrame>, to target: Planes) -> Bool {
     let planes = source.pointee.data
     let strides = source.pointee.linesize
-    let to: Planes = (target, nil, nil, nil)
-    let toStrides: (Int32, Int32, Int32, Int32) = (Int32(clamping: rowBytes), 0, 0, 0)
     let rows = withUnsafeBytes(of: planes) { planes in
       withUnsafeBytes(of: strides) { strides in
-        withUnsafeBytes(of: to) { to in
-          withUnsafeBytes(of: toStrides) { toStrides in
+        withUnsafeBytes(of: target.pointers) { to in
+          withUnsafeBytes(of: target.rowBytes) { toStrides in
             sws_scale(
               context, planes.assumingMemoryBound(to: UnsafePointer<UInt8>?.self).baseAddress,
               strides.assumingMemoryBound(to: Int32.self).baseAddress, 0, source.pointee.height,

@@ -53,6 +53,64 @@ struct StageGraphTests {
     #expect(items.filter { !$0.isMultiple(of: 2) } == [1, 3, 5])
   }
 
+  /// An item that others wait for.
+  private final class Loan: Sendable {
+    let number: Int
+    private let returned: Tally
+
+    init(_ number: Int, returned: Tally) {
+      self.number = number
+      self.returned = returned
+    }
+
+    deinit { returned.add() }
+  }
+
+  private actor Lender: SourceStage {
+    private let returned: Tally
+    init(returned: Tally) { self.returned = returned }
+
+    func run(_ context: SourceContext<Loan>) async throws {
+      for number in 1...3 { _ = await context.emit(Loan(number, returned: returned)) }
+    }
+  }
+
+  private actor Borrower: TransformStage {
+    nonisolated let concurrency: Int
+    private let door: Door
+
+    init(concurrency: Int, door: Door) {
+      self.concurrency = concurrency
+      self.door = door
+    }
+
+    func process(_ input: Loan, permit: Void) async throws(StageFailure) -> StageResult<Int> {
+      if input.number == 1 { await door.pass() }
+      return .emit(input.number)
+    }
+  }
+
+  @Test("lets go of an item when the work on it is done, not when its turn comes", arguments: [3, 4])
+  func release(concurrency: Int) async throws {
+    let door = Door()
+    let returned = Tally()
+    let sink = CollectingSink()
+    var definition = GraphDefinition()
+    definition.add("source", source: Lender(returned: returned))
+    definition.add("stage", transform: Borrower(concurrency: concurrency, door: door))
+    definition.add("sink", sink: sink)
+    definition.connect("source", to: "stage", capacity: 3, overflow: .suspend)
+    definition.connect("stage", to: "sink", capacity: 3, overflow: .suspend)
+    let graph = try StageGraph(definition)
+    async let end = graph.run()
+    await eventually { returned.value == 2 }
+    #expect(await sink.items.isEmpty)
+    door.open()
+    _ = try await end
+    #expect(await sink.items == [1, 2, 3])
+    #expect(returned.value == 3)
+  }
+
   @Test("counts items that fail or are dropped, and goes on")
   func itemFailures() async throws {
     let incidents = Recorder<Incident>()

@@ -26,7 +26,7 @@ import Testing
   @Test(arguments: [
     ("768x432", 640, 360), ("768x432", 768, 432), ("321x241", 640, 480), ("321x241", 321, 241),
     ("321x241", 213, 160), ("270x480", 360, 640), ("1920x16", 640, 5), ("16x16", 640, 640),
-    ("176x144", 33, 27),
+    ("176x144", 33, 27), ("176x144", 66, 54), ("1280x720", 100, 56),
     ("2x2", 5, 3),
   ])
   func pixelsEqualFFmpegs(size: String, width: Int, height: Int) throws {
@@ -48,13 +48,23 @@ import Testing
     }
   }
 
-  /// Scales into a canvas inside guard bytes and looks at every byte.
+  /// Scales into a canvas inside guard bytes and looks at every byte; each way that the frame can go.
   private func check(_ frame: VideoFrame, _ target: ScaleTarget, shift: Int, wanted: [UInt8]) throws {
+    for convertsColours in FrameScaler.writesYUV(frame, target) ? [false, true] : [false] {
+      let scaler = FrameScaler()
+      scaler.convertsColours = convertsColours
+      try check(scaler, frame, target, shift: shift, wanted: wanted)
+    }
+  }
+
+  private func check(
+    _ scaler: FrameScaler, _ frame: VideoFrame, _ target: ScaleTarget, shift: Int, wanted: [UInt8]
+  ) throws {
     let margin = 4096
     var memory = [UInt8](repeating: 0xA5, count: margin + shift + target.byteCount + margin)
     let canvas = (margin + shift)..<(margin + shift + target.byteCount)
     try memory.withUnsafeMutableBytes { bytes in
-      try FrameScaler().scale(
+      try scaler.scale(
         frame, into: UnsafeMutableRawBufferPointer(rebasing: bytes[canvas]), target: target)
     }
     let guards = memory[..<canvas.lowerBound] + memory[canvas.upperBound...]

@@ -1,3 +1,5 @@
+import Synchronization
+
 /// A transform in a graph: takes items one by one, works on up to `concurrency` of them at once and sends the
 /// results on in order.
 final class TransformNode<Stage: TransformStage>: GraphNode {
@@ -52,12 +54,12 @@ final class TransformNode<Stage: TransformStage>: GraphNode {
     let gate = OrderGate()
     try await withThrowingDiscardingTaskGroup { group in
       await slots.acquire()
-      while let (input, permit) = try await next(control) {
-        let ticket = gate.ticket(for: stage.stream(of: input))
+      while let parcel = try await nextParcel(control) {
+        let ticket = gate.ticket(for: parcel.stream)
         group.addTask { [self] in
           defer { slots.release() }
           do {
-            let output = try await work(on: input, permit: permit, control: control)
+            let output = try await work(on: parcel, control: control)
             await gate.waitTurn(ticket)
             if let output { _ = await outlet.send(output) }
           } catch {
@@ -70,6 +72,37 @@ final class TransformNode<Stage: TransformStage>: GraphNode {
           gate.passTurn(ticket)
         }
         await slots.acquire()
+      }
+    }
+  }
+
+  private func nextParcel(_ control: RunControl) async throws -> Parcel? {
+    guard let (input, permit) = try await next(control) else { return nil }
+    return Parcel(input, permit, stream: stage.stream(of: input))
+  }
+
+  private func work(on parcel: Parcel, control: RunControl) async throws -> Stage.Output? {
+    guard let (input, permit) = parcel.open() else { return nil }
+    return try await work(on: input, permit: permit, control: control)
+  }
+
+  /// An item on its way to the task that works on it. Whoever opens it has it alone: a task keeps what it
+  /// captured until it ends, but an item must go when the work is done, and not wait for the turn of its
+  /// result. Others may wait for what it holds, such as an infer request.
+  private final class Parcel: Sendable {
+    let stream: String
+    private let content: Mutex<(input: Stage.Input, permit: Stage.Permit)?>
+
+    init(_ input: Stage.Input, _ permit: Stage.Permit, stream: String) {
+      self.stream = stream
+      content = Mutex((input, permit))
+    }
+
+    /// The item, the first time.
+    func open() -> (input: Stage.Input, permit: Stage.Permit)? {
+      content.withLock { content in
+        defer { content = nil }
+        return content
       }
     }
   }

@@ -3,6 +3,8 @@ import COpenVINO
 extension OpenVINOModel {
   /// The same model with its input changed to bytes in RGB order, `[batch, height, width, 3]`. Conversion,
   /// channel order, normalisation and transposition become part of the graph, where they cost next to nothing.
+  /// The kernels of the CPU plugin want the channels side by side: with three planes an inference of YOLOv8n
+  /// int8 at 640×640 takes 0.2 to 0.3 ms longer (of 16.5 on one core).
   func takingBytes(_ input: ModelInput) throws(ModelError) -> OpenVINOModel {
     func make(
       _ free: @escaping @Sendable (OpaquePointer?) -> Void,
