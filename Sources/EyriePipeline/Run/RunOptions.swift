@@ -25,7 +25,8 @@ public struct RunOptions: Sendable {
   public var precision = ExecutionPrecision.auto
   /// The width and height a dynamic model runs at; nil takes the model's own.
   public var inputSize: (width: Int, height: Int)?
-  /// How many inferences may be under way at once; nil takes what the model's device asks for and one more.
+  /// How many inferences may be under way at once; nil takes one more than the device
+  /// runs at once.
   public var requests: Int?
   /// The least confidence of a detection, 0…1; nil takes the model's own, else 0.25.
   public var confidence: Double?
