@@ -5,7 +5,7 @@ import CFFmpeg
 /// Bilinear, area-weighted when it shrinks; the same pixels as FFmpeg's
 /// `scale=W:H:flags=bilinear,format=rgb24`. There are three ways to them:
 /// - Ordinary video that is made smaller: swscale scales the planes, and `YUVToRGB` writes the colours into
-///   the caller's memory, in little more than half of the time that swscale's own, scalar code takes.
+///   the caller's memory, in 0.4 to 0.6 of the time that swscale alone takes (scalar code).
 /// - Anything else: swscale writes into the caller's memory.
 /// - Turned or mirrored pictures, and rectangles whose rows swscale would overrun: swscale writes into scratch
 ///   memory, from which the picture is copied.
