@@ -112,6 +112,29 @@ struct DetectionRunTests {
     #expect(summary["realtime_ratio"] is NSNull)
   }
 
+  @Test("measures the latency of a file from when it is played, not from when it was opened")
+  func latency() async throws {
+    let scratch = try Scratch()
+    try await Clip.pattern(scratch.path("clip.mp4"), frames: 3)
+    let session = try FakeModel.session(requests: 1) { _ in FakeModel.nothing }
+    let slow = ModelBackend(
+      load: { (_) throws(ModelError) in session.model },
+      compile: { (_, _) throws(ModelError) in
+        Thread.sleep(forTimeInterval: 1)
+        return session
+      })
+    let start = ContinuousClock.now
+    let summary = try await DetectionRun(
+      RunOptions(input: scratch.path("clip.mp4"), model: "fake"), backend: slow
+    )
+    .run(stop: StopSignal(), reporter: .silent)
+    let rest = (ContinuousClock.now - start) / .milliseconds(1) - 1_000
+    #expect(try #require(summary.latencyMs.max) <= rest)
+    // Nobody was told anything.
+    #expect(summary.events.published == 0)
+    #expect(summary.frames.published == 3)
+  }
+
   @Test("refuses to begin once it is stopped")
   func stoppedBefore() async throws {
     let scratch = try Scratch()

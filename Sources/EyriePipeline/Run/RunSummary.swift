@@ -79,7 +79,7 @@ public struct RunSummary: Sendable, Codable, Equatable {
 
   /// What was published.
   public struct Events: Sendable, Codable, Equatable {
-    /// Events handed to the publisher.
+    /// Events handed to the publisher and the events file; none without either.
     public var published = 0
     /// The same by `type`.
     public var byType: [String: Int] = [:]

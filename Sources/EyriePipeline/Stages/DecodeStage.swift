@@ -44,13 +44,16 @@ actor DecodeStage: SourceStage {
       warnings = reader.warnings.map { "\($0.kind.rawValue) × \($0.count)" }
       self.reader = nil
     }
+    // Opening reads ahead. A file's first frames then wait for the model and for subscribers, which is no
+    // latency of theirs; a camera's really are that old.
+    let begin = settings.input.isLive ? nil : ContinuousClock.now
     var pacer = Pacer()
     var emitted = 0
     while !context.stop.isRequested, emitted < settings.maxFrames ?? .max {
       let start = ContinuousClock.now
       guard let frame = try nextFrame(of: reader, stop: context.stop) else { return }
       context.recordService(ContinuousClock.now - start)
-      var arrival = frame.arrival
+      var arrival = begin.map { max($0, frame.arrival) } ?? frame.arrival
       if settings.pacing == .realtime {
         guard let due = await pacer.wait(for: frame.ptsNanoseconds, stop: context.stop) else { return }
         arrival = due

@@ -154,6 +154,7 @@ actor PublishStage: SinkStage {
   // MARK: -
 
   private func send(_ event: Event) throws(StageFailure) {
+    guard publisher != nil || lines != nil else { return }
     let encoded = encoder.encode(event)
     measurements.eventsByType[event.type.rawValue, default: 0] += 1
     do throws(EventError) {

@@ -9,8 +9,8 @@ struct SourceFrame: Sendable {
   /// The number of the frame in its source, from 0, going on over loops.
   var index: Int { frame.index }
   let frame: VideoFrame
-  /// The moment that latency is measured from: when the packet arrived or, for a paced file, when the frame
-  /// was due.
+  /// The moment that latency is measured from: when the packet arrived (of a file, not before the run began)
+  /// or, for a paced file, when the frame was due.
   let arrival: ContinuousClock.Instant
 }
 
