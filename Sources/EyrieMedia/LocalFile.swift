@@ -13,12 +13,10 @@ struct LocalFile {
     guard !path.isEmpty, !path.utf8.contains(0) else {
       throw MediaError(.missing, input.isEmpty ? "\"\"" : input, "no such file; check the path")
     }
-    // O_NONBLOCK: a named pipe without a writer would block here, beyond any interrupt.
-    let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
-    guard descriptor >= 0 else { throw Self.error(errno, input: input) }
-    defer { close(descriptor) }
+    // Looked at from outside: opening a named pipe would wait for its writer, beyond any interrupt, and closing
+    // it again would break the pipe for a writer that came meanwhile.
     var status = stat()
-    guard fstat(descriptor, &status) == 0 else { throw Self.error(errno, input: input) }
+    guard stat(path, &status) == 0, access(path, R_OK) == 0 else { throw Self.error(errno, input: input) }
     switch status.st_mode & S_IFMT {
     case S_IFDIR:
       throw MediaError(.directory, input, "is a directory; name a video file in it")

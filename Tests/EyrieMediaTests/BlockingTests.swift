@@ -63,6 +63,25 @@ import Testing
     #expect(error?.reason == .interrupted)
   }
 
+  /// More than a pipe holds, so that its writer meets every reader that comes and goes.
+  @Test(.timeLimit(.minutes(10))) func theWriterOfAPipeMeetsOneReader() throws {
+    let clip = scratch.path("noise.ts")
+    try Tool.ffmpeg(
+      "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=2,noise=alls=60:allf=t", "-c:v", "libx264",
+      "-preset", "ultrafast", "-qp", "10", clip)
+    for attempt in 0..<8 {
+      let path = scratch.path("pipe\(attempt).ts")
+      try #require(mkfifo(path, 0o600) == 0)
+      let writer = Process()
+      writer.executableURL = URL(fileURLWithPath: "/bin/sh")
+      writer.arguments = ["-c", "exec cat \"$0\" > \"$1\"", clip, path]
+      try writer.run()
+      #expect(try VideoReader(MediaInput(path)).allFrames().count == 50)
+      writer.waitUntilExit()
+      #expect(writer.terminationStatus == 0)
+    }
+  }
+
   @Test(.timeLimit(.minutes(10))) func aPipeIsReadToItsEnd() throws {
     let path = try makePipe()
     let clip = try makeClip()
