@@ -83,8 +83,10 @@ struct DetectionRunTests {
     #expect(summary.warnings.count == 1)
     let log = try EventLog(path: scratch.path("events.jsonl"))
     #expect(log.detections.count == 30)
-    // The tenth failure is that of the last frame, after the last event.
-    #expect(log.detections.last?.dropped["detect", "inference_failed"] == 9)
+    // An event carries what was lost when it was made: the tenth failure, that of the last frame to be inferred,
+    // may come before or after the last event.
+    let told = try #require(log.detections.last?.dropped["detect", "inference_failed"])
+    #expect((9...10).contains(told))
     #expect(log.detections.map(\.sequence) == (0..<30).map(UInt64.init))
     // The first failure in full and the tenth as a count, not ten lines.
     #expect(lines.all.filter { $0.contains("Broken") }.count == 2)
