@@ -40,15 +40,17 @@ public struct DetectionRun: Sendable {
     let description = try await loadModel()
     try outputs.check(model: description)
     let detector = try DetectorSetup(model: description, options: options)
+    let source = try sourceID(of: input)
     let decode = DecodeStage(
       DecodeStage.Settings(
-        source: try sourceID(of: input).value, input: input, pacing: options.pacing, loop: options.loop,
+        source: source.value, input: input, pacing: options.pacing, loop: options.loop,
         maxFrames: options.maxFrames))
     let media = try await open(decode, stop: stop)
+    let labels = ClassLabels(detector.labels)
     let publish = PublishStage(
       PublishStage.Settings(
-        runID: UUID().uuidString.lowercased(), source: try sourceID(of: input),
-        modelName: description.name, labels: detector.labels))
+        runID: UUID().uuidString.lowercased(), source: source,
+        modelName: description.name, labels: labels))
     let endpoint = try await open(publish, stop: stop)
     let boundAt = ContinuousClock.now
     let session = try await compile(description)
@@ -59,7 +61,7 @@ public struct DetectionRun: Sendable {
       try checkNotStopped(stop)
     }
 
-    let annotate = options.annotate.map { AnnotateStage(path: $0, labels: detector.labels) }
+    let annotate = options.annotate.map { AnnotateStage(path: $0, labels: labels) }
     let graph = try build(
       decode, session: session, detector: detector, publish: publish, annotate: annotate, input: input,
       reporter: reporter)

@@ -23,8 +23,9 @@ struct SummaryBuilder {
     summary.frames.decoded = snapshot.node("decode")?.received ?? 0
     summary.frames.inferred = snapshot.node("detect")?.emitted ?? 0
     summary.frames.published = snapshot.node("publish")?.consumed ?? 0
-    summary.frames.dropped = graph.losses().filter { ["decode", "resize", "detect"].contains($0.key) }
-    summary.frames.droppedAfterInference = graph.losses().filter { $0.key == "publish" }
+    let losses = graph.losses()
+    summary.frames.dropped = losses.filter { ["decode", "resize", "detect"].contains($0.key) }
+    summary.frames.droppedAfterInference = losses.filter { $0.key == "publish" }
     summary.detections = measured.detections
     summary.detectionsByLabel = measured.detectionsByLabel
     summary.boxesDropped = measured.boxesDropped

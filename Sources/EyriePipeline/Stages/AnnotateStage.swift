@@ -18,14 +18,14 @@ actor AnnotateStage: SinkStage {
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
   private let path: String
-  private let labels: [String]
+  private let labels: ClassLabels
   private let scaler = FrameScaler()
   private var kept: [RGBImage] = []
   /// Frames with detections so far.
   private var seen = 0
   private var interval = 1
 
-  init(path: String, labels: [String]) {
+  init(path: String, labels: ClassLabels) {
     self.path = path
     self.labels = labels
   }
@@ -91,8 +91,7 @@ actor AnnotateStage: SinkStage {
       image.drawRectangle(
         x: box.x * scaleX, y: box.y * scaleY, width: box.width * scaleX, height: box.height * scaleY,
         thickness: image.lineThickness, color: color)
-      let label =
-        labels.indices.contains(detection.classID) ? labels[detection.classID] : "class_\(detection.classID)"
+      let label = labels[detection.classID]
       let percent = Int((detection.confidence * 100).rounded())
       image.drawLabel("\(label) \(percent)%", x: box.x * scaleX, y: box.y * scaleY, background: color)
     }

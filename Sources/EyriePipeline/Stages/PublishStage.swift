@@ -13,7 +13,7 @@ actor PublishStage: SinkStage {
     let runID: String
     let source: SourceID
     let modelName: String
-    let labels: [String]
+    let labels: ClassLabels
   }
 
   /// What it has measured so far.
@@ -172,7 +172,7 @@ actor PublishStage: SinkStage {
     measurements.frames += 1
     measurements.detections += item.result.detections.count
     for detection in item.result.detections {
-      measurements.detectionsByLabel[label(of: detection.classID), default: 0] += 1
+      measurements.detectionsByLabel[settings.labels[detection.classID], default: 0] += 1
     }
     for (reason, count) in item.result.drops.byReason where count > 0 {
       measurements.boxesDropped[reason, default: 0] += count
@@ -197,15 +197,11 @@ actor PublishStage: SinkStage {
     -> EyrieEvents.Detection
   {
     EyrieEvents.Detection(
-      classID: found.classID, label: label(of: found.classID), confidence: Double(found.confidence),
+      classID: found.classID, label: settings.labels[found.classID], confidence: Double(found.confidence),
       box: EyrieEvents.Box(
         x: Double(found.box.x), y: Double(found.box.y), width: Double(found.box.width),
         height: Double(found.box.height)),
       pictureWidth: width, pictureHeight: height)
-  }
-
-  private func label(of classID: Int) -> String {
-    settings.labels.indices.contains(classID) ? settings.labels[classID] : "class_\(classID)"
   }
 }
 
