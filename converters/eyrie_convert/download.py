@@ -125,6 +125,30 @@ def obtain(path: Path, digest: str, size: int, places: tuple[Url | WheelMember, 
     )
 
 
+def fetch_unpinned(url: str, path: Path, limit: int) -> Path:
+    """Return ``path`` with what is at ``url``, which has no SHA-256 to compare with: what it holds is not trusted.
+
+    At most ``limit`` bytes are downloaded. Raises ConversionError if it cannot be had.
+    """
+    if path.is_file():
+        return path
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    say(f"getting {path.name} from {url}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Url(url).fetch(partial, limit)
+        partial.replace(path)
+    except UnavailableError as reason:
+        raise ConversionError(
+            f"cannot get {path.name} from {url}: {reason}. Try again where that can be reached, or give a local file"
+        ) from reason
+    except OSError as error:
+        raise ConversionError(f"cannot write {path}: {error.strerror}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
 def say(message: str) -> None:
     """Tell the user what is being done."""
     print(f"eyrie-convert: {message}", file=sys.stderr, flush=True)

@@ -7,3 +7,7 @@ class ConversionError(Exception):
 
 class ReportedError(ConversionError):
     """The same, of which the user has been told already, by a program that was run for it."""
+
+
+class UsageError(ConversionError):
+    """Something that was asked for does not exist, or does not go together."""

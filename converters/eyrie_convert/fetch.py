@@ -55,12 +55,22 @@ def _yolov3_tiny(output: Path, cache: Path, _checkpoint: Path | None) -> Path:
     weights = assets.YOLOV3_TINY.obtain(cache)
     if is_current(output, assets.YOLOV3_TINY.sha256):
         return output
-    from eyrie_convert.darknet.convert import Options, Source, convert  # OpenVINO is slow to import
+    from eyrie_convert.architectures.darknet import Darknet  # OpenVINO is slow to import
+    from eyrie_convert.options import ConversionOptions
+    from eyrie_convert.targets.openvino import OpenVINOConverter
 
     say("converting yolov3-tiny (public domain)")
-    source = Source("yolov3-tiny", license="public domain", version="3", origin="https://pjreddie.com/darknet/yolo/")
-    options = Options(masks=assets.YOLOV3_TINY_MASKS, labels=assets.coco_labels())
-    convert(assets.YOLOV3_TINY_CFG, weights, output, source, options)
+    darknet = Darknet(
+        cfg=assets.YOLOV3_TINY_CFG,
+        masks=assets.YOLOV3_TINY_MASKS,
+        name="yolov3-tiny",
+        license="public domain",
+        version="3",
+        origin="https://pjreddie.com/darknet/yolo/",
+    )
+    options = ConversionOptions(labels=assets.coco_labels())
+    converter = OpenVINOConverter(darknet, options)
+    converter.convert_network(darknet.load(str(weights), options), output.parent, output)
     return output
 
 
@@ -115,19 +125,21 @@ def is_current(package: Path, source: str) -> bool:
 
 def _yolov8_environment(cache: Path) -> Path:
     """Return the Python of an environment with torch and Ultralytics, made on first use (1.4 GB)."""
-    environment, requirements = cache / "venv-yolov8", CONVERTERS / "requirements-yolov8.txt"
-    python, stamp = environment / "bin" / "python", environment / ".requirements-yolov8"
-    identity = f"{CONVERTERS} {sys.version} {sha256(requirements)}"
+    environment = cache / "venv-yolov8"
+    requirements = [CONVERTERS / "requirements-torch.txt", CONVERTERS / "requirements-yolov8.txt"]
+    python, stamp = environment / "bin" / "python", environment / ".requirements"
+    identity = " ".join([str(CONVERTERS), sys.version, *map(sha256, requirements)])
     if python.exists() and stamp.is_file() and stamp.read_text() == identity:
         return python
     if sys.version_info < (3, 11):
         raise ConversionError(f"exporting YOLOv8 needs Python 3.11 or later; this is {sys.version.split()[0]}")
     say("installing the CPU build of torch and Ultralytics into .cache/venv-yolov8 (200 MB; takes a minute)")
     base = Path(sys.base_prefix, "bin", f"python{sys.version_info[0]}.{sys.version_info[1]}")
-    make = [base if base.exists() else sys.executable, "-I", "-m", "venv", "--clear", environment]
     install = [python, "-I", "-m", "pip", "--disable-pip-version-check", "install", "--no-input", "--no-deps"]
-    install += ["--retries", "1", "--require-hashes", "--only-binary", ":all:", "-q", "-r", requirements]
-    for command in (make, install):
+    install += ["--retries", "1", "--require-hashes", "--only-binary", ":all:", "-q", "-r"]
+    commands = [[base if base.exists() else sys.executable, "-I", "-m", "venv", "--clear", environment]]
+    commands += [[*install, each] for each in requirements]
+    for command in commands:
         result = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
         if result.returncode != 0:
             raise ConversionError(f"cannot set up {environment}: {pip_reason(result.stderr)}")

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import platform
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -130,3 +131,18 @@ def yolo_output(name: str, labels: list[str]) -> dict[str, Any]:
 def nms_defaults() -> dict[str, Any]:
     """Return the ``nms`` field of a detector that leaves suppression to the runtime."""
     return {"embedded": False, "confidence": 0.25, "iou": 0.45, "class_agnostic": False, "max_detections": 300}
+
+
+def slug(text: str) -> str:
+    """Return a name made of lower-case letters, digits and hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "model"
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file. Raises ConversionError if it is none."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConversionError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise ConversionError(f"{path} is no JSON: {error}") from error

@@ -9,19 +9,27 @@ import openvino as ov
 import pytest
 
 from eyrie_convert import cli
-from eyrie_convert.darknet import convert as converter
+from eyrie_convert.architectures.darknet import Darknet
 from eyrie_convert.darknet import reference
 from eyrie_convert.darknet.cfg import read_cfg
-from eyrie_convert.darknet.convert import Options, Source, convert
 from eyrie_convert.darknet.graph import build_graph
 from eyrie_convert.darknet.layers import plan_network
 from eyrie_convert.darknet.weights import read_weights
 from eyrie_convert.errors import ConversionError
+from eyrie_convert.options import ConversionOptions, Precision
+from eyrie_convert.targets.openvino import OpenVINOConverter
 
 from .conftest import EVERYTHING, write_weights
 
 HEAD = "[net]\nwidth=32\nheight=32\n[convolutional]\nfilters=6\nsize=1\nactivation=linear\n"
 YOLO = "[yolo]\nmask=0\nanchors=8,8\nclasses=1\nnum=1\n"
+
+
+def convert(cfg, weights, output, *, precision=None, labels=None, **fields):
+    """Write the package ``output``."""
+    options = ConversionOptions(precision=precision, labels=labels)
+    darknet = Darknet(cfg=cfg, **fields)
+    OpenVINOConverter(darknet, options).convert_network(darknet.load(str(weights), options), output.parent, output)
 
 
 def run(model, picture):
@@ -66,8 +74,10 @@ def test_metadata_is_complete_and_true(tiny, tmp_path):
     cfg, weights = tiny
     output = tmp_path / "package"
     labels = [f"thing {index}" for index in range(7)]
-    convert(cfg, weights, output, Source("tiny", license="public domain"), Options(labels=labels))
-    assert sorted(path.name for path in output.iterdir()) == ["conversion_metadata.json", "model.bin", "model.xml"]
+    convert(cfg, weights, output, license="public domain", labels=labels)
+    assert sorted(path.name for path in output.iterdir()) == [
+        "conversion_metadata.json", "golden.safetensors", "model.bin", "model.xml",
+    ]  # fmt: skip
     metadata = json.loads((output / "conversion_metadata.json").read_text())
     assert set(metadata) == {
         "schema", "name", "task", "format", "precision", "files", "source", "input", "output", "nms", "coreml",
@@ -89,6 +99,7 @@ def test_metadata_is_complete_and_true(tiny, tmp_path):
         "embedded": False, "confidence": 0.25, "iou": 0.45, "class_agnostic": False, "max_detections": 300,
     }  # fmt: skip
     assert metadata["validation"]["passed"] is True
+    assert metadata["validation"]["golden"] == "golden.safetensors"
     assert 0 < metadata["validation"]["max_abs_error"] < 0.1
     model = ov.Core().read_model(output / "model.xml")
     assert model.inputs[0].get_any_name() == taken["name"]
@@ -98,8 +109,8 @@ def test_metadata_is_complete_and_true(tiny, tmp_path):
 
 def test_float16_weights_halve_the_file_and_say_so(tiny, tmp_path):
     cfg, weights = tiny
-    for name, compress in (("single", False), ("half", True)):
-        convert(cfg, weights, tmp_path / name, Source("tiny"), Options(compress=compress))
+    for name, precision in (("single", Precision.FLOAT32), ("half", Precision.FLOAT16)):
+        convert(cfg, weights, tmp_path / name, precision=precision)
     sizes = [(tmp_path / name / "model.bin").stat().st_size for name in ("half", "single")]
     assert sizes[0] < 0.7 * sizes[1]
     metadata = json.loads((tmp_path / "half" / "conversion_metadata.json").read_text())
@@ -108,11 +119,11 @@ def test_float16_weights_halve_the_file_and_say_so(tiny, tmp_path):
 
 def test_a_mask_is_overridden_only_where_asked_and_then_recorded(tiny, tmp_path):
     cfg, weights = tiny
-    convert(cfg, weights, tmp_path / "a", Source("tiny"), Options(masks={1: (2,)}))
+    convert(cfg, weights, tmp_path / "a", masks={1: (2,)})
     metadata = json.loads((tmp_path / "a" / "conversion_metadata.json").read_text())
     assert metadata["source"]["overrides"] == ["mask of [yolo] 1: 0 -> 2"]
     picture = np.random.default_rng(2).random((3, 96, 64), np.float32)
-    convert(cfg, weights, tmp_path / "b", Source("tiny"), Options())
+    convert(cfg, weights, tmp_path / "b")
     changed, plain = (run(tmp_path / name / "model.xml", picture) for name in "ab")
     cells = 2 * 12 * 8
     np.testing.assert_array_equal(changed[:, :cells], plain[:, :cells])
@@ -126,7 +137,7 @@ def test_a_mask_is_overridden_only_where_asked_and_then_recorded(tiny, tmp_path)
 )
 def test_an_override_that_does_not_fit_is_refused(tiny, tmp_path, masks, message):
     with pytest.raises(ConversionError, match=message):
-        convert(*tiny, tmp_path / "out", Source("tiny"), Options(masks=masks))
+        convert(*tiny, tmp_path / "out", masks=masks)
 
 
 @pytest.mark.parametrize("version", [(0, 1, 0), (0, 2, 0), (1, 0, 0)])
@@ -175,7 +186,7 @@ def test_weights_that_do_not_fit_are_refused_and_nothing_is_left(tiny, tmp_path,
     cfg, weights = tiny
     weights.write_bytes(change_weights(kind, weights.read_bytes()))
     with pytest.raises(ConversionError, match=message) as caught:
-        convert(cfg, weights, tmp_path / "out" / "package", Source("tiny"), Options())
+        convert(cfg, weights, tmp_path / "out" / "package")
     assert "\n" not in str(caught.value)
     assert str(weights) in str(caught.value)
     assert not (tmp_path / "out").exists()
@@ -233,26 +244,26 @@ def test_binary_and_missing_files_are_refused(tmp_path):
 def test_a_failed_conversion_leaves_an_older_package_alone(tiny, tmp_path, monkeypatch):
     cfg, weights = tiny
     output = tmp_path / "out" / "package"
-    convert(cfg, weights, output, Source("tiny"), Options())
+    convert(cfg, weights, output)
     before = {path.name: path.read_bytes() for path in output.iterdir()}
-    monkeypatch.setattr(converter.reference, "forward", lambda *_: np.full((11, 576), np.nan))
-    with pytest.raises(ConversionError, match="disagrees with its reference"):
-        convert(cfg, weights, output, Source("tiny"), Options(compress=True))
+    monkeypatch.setattr(reference, "forward", lambda *_: np.full((11, 576), np.nan))
+    with pytest.raises(ConversionError, match="max score is nan"):
+        convert(cfg, weights, output, precision=Precision.FLOAT16)
     assert {path.name: path.read_bytes() for path in output.iterdir()} == before
     assert [path.name for path in output.parent.iterdir()] == ["package"]
 
 
 def test_a_package_is_replaced_but_other_directories_are_not(tiny, tmp_path):
     cfg, weights = tiny
-    convert(cfg, weights, tmp_path / "package", Source("first"), Options())
-    convert(cfg, weights, tmp_path / "package", Source("second"), Options())
+    convert(cfg, weights, tmp_path / "package", name="first")
+    convert(cfg, weights, tmp_path / "package", name="second")
     assert json.loads((tmp_path / "package" / "conversion_metadata.json").read_text())["name"] == "second"
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "cat.jpg").write_bytes(b"cat")
     with pytest.raises(ConversionError, match="not empty and holds no model package"):
-        convert(cfg, weights, tmp_path / "photos", Source("tiny"), Options())
+        convert(cfg, weights, tmp_path / "photos")
     with pytest.raises(ConversionError, match="a file of that name"):
-        convert(cfg, weights, weights, Source("tiny"), Options())
+        convert(cfg, weights, weights)
     assert (tmp_path / "photos" / "cat.jpg").read_bytes() == b"cat"
 
 
@@ -260,9 +271,9 @@ def test_the_command_line_converts_and_fails_in_one_line(tiny, tmp_path, capsys)
     cfg, weights = tiny
     labels = tmp_path / "names.txt"
     labels.write_text("\n".join("abcdefg") + "\n\n")
-    command = ["darknet", "--cfg", str(cfg), "--weights", str(weights), "--output-dir", str(tmp_path / "p")]
+    command = ["darknet", str(weights), "--output-dir", str(tmp_path / "p")]
     assert cli.main([*command, "--labels", str(labels), "--license", "MIT", "--mask", "1=2"]) == 0
-    metadata = json.loads((tmp_path / "p" / "conversion_metadata.json").read_text())
+    metadata = json.loads((tmp_path / "p" / "tiny-openvino" / "conversion_metadata.json").read_text())
     assert metadata["name"] == "tiny"
     assert metadata["output"]["labels"] == list("abcdefg")
     assert metadata["source"]["license"] == "MIT"
@@ -270,7 +281,9 @@ def test_the_command_line_converts_and_fails_in_one_line(tiny, tmp_path, capsys)
     capsys.readouterr()
     labels.write_text("one\n")
     assert cli.main([*command, "--labels", str(labels)]) == 1
-    assert capsys.readouterr().err == f"eyrie-convert: error: {cfg}: has 7 classes, but 1 labels were given\n"
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        f"eyrie-convert: error: {cfg}: has 7 classes, but 1 labels were given"
+    )
     with pytest.raises(SystemExit, match="2"):
         cli.main([*command, "--mask", "one"])
 

@@ -1,0 +1,212 @@
+"""Loads vision transformers in the format of Hugging Face: by name, from a directory, or from a ``config.json``."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eyrie_convert import package
+from eyrie_convert.architectures import checkpoints
+from eyrie_convert.architectures.random_weights import SEED
+from eyrie_convert.download import say
+from eyrie_convert.errors import ConversionError
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model, and where it is from."""
+
+    model: Any
+    name: str
+    source: dict[str, Any]
+    preprocessor: dict[str, Any]
+    random: bool
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the library's advice, progress bars and retries away from users."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("HF_HUB_ETAG_TIMEOUT", "10")
+    os.environ.setdefault("HF_HUB_DOWNLOAD_TIMEOUT", "30")
+    previous = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(previous)
+
+
+def load(name: str, class_name: str, config_class: str, aliases: dict[str, str], extra: str, *, trust: bool) -> Loaded:
+    """Load a model of ``transformers.<class_name>``.
+
+    ``name`` is a directory with ``config.json`` and weights, a ``config.json`` alone (random weights), a name in
+    ``aliases``, or one on the hub. Weights in safetensors hold no code; others are unpickled with torch's
+    restricted unpickler. Raises ConversionError if it cannot be had.
+    """
+    with _quiet():
+        try:
+            import transformers
+        except ImportError as error:
+            raise ConversionError(
+                f"{class_name} needs transformers ({error}): pip install 'eyrie-convert[{extra}]'"
+            ) from error
+        transformers.logging.set_verbosity_error()
+        model_class, configuration = getattr(transformers, class_name), getattr(transformers, config_class)
+        path = Path(name)
+        if path.is_file():
+            return _from_config(path, model_class, configuration)
+        if path.is_dir():
+            return _from_directory(path, model_class, configuration)
+        if len(path.parts) > 2 or path.suffix or name.startswith("."):
+            raise ConversionError(f"there is no file or directory {name}")
+        return _from_hub(aliases.get(name.lower(), name), name, model_class, trust=trust)
+
+
+def _from_config(path: Path, model_class: Any, configuration: Any) -> Loaded:
+    import torch
+
+    fields = package.read_json(path)
+    if path.suffix != ".json" or not isinstance(fields, dict):
+        raise ConversionError(f"{path} is neither a config.json nor a directory with one and weights")
+    config = _configuration(path, fields, configuration)
+    torch.manual_seed(SEED)
+    try:
+        model = model_class(config)
+    except Exception as error:
+        raise ConversionError(f"cannot make a model of {path}: {checkpoints.first_line(error)}") from error
+    stem = path.parent.name if path.name == "config.json" else path.stem
+    source = {"name": path.name, "sha256": package.sha256(path), "origin": None}
+    return Loaded(model.eval(), stem or "model", source, _preprocessor(path.parent), random=True)
+
+
+def _configuration(path: Path, fields: dict[str, Any], configuration: Any) -> Any:
+    """Return the configuration, refusing one that is for another kind of model."""
+    kind = fields.get("model_type", configuration.model_type)
+    # A CLIP model's file has its vision tower's in it.
+    nested = fields.get("vision_config") if kind == "clip" else None
+    if isinstance(nested, dict):
+        fields = {**nested, "projection_dim": fields.get("projection_dim", nested.get("projection_dim", 512))}
+        kind = configuration.model_type
+    if kind != configuration.model_type:
+        raise ConversionError(
+            f"{path} is the configuration of a {kind} model, and {configuration.model_type} is wanted"
+        )
+    fields = {key: value for key, value in fields.items() if key != "model_type"}
+    try:
+        return configuration(**fields)
+    except Exception as error:
+        raise ConversionError(f"cannot use {path}: {checkpoints.first_line(error)}") from error
+
+
+def _from_directory(path: Path, model_class: Any, configuration: Any) -> Loaded:
+    fields = package.read_json(path / "config.json")
+    if not isinstance(fields, dict):
+        raise ConversionError(f"{path / 'config.json'} is no configuration")
+    _configuration(path / "config.json", fields, configuration)
+    weights = [each for each in (path / "model.safetensors", path / "pytorch_model.bin") if each.is_file()]
+    shards = sorted(path.glob("model-*.safetensors"))
+    if not weights and not shards:
+        raise ConversionError(f"{path} holds no model.safetensors and no pytorch_model.bin")
+    model = _load(model_class, str(path), str(path), local_files_only=True)
+    digest = package.sha256(weights[0]) if weights else package.sha256(shards[0])
+    source = {"name": (weights or shards)[0].name, "sha256": digest, "origin": None}
+    return Loaded(model, path.resolve().name, source, _preprocessor(path), random=False)
+
+
+def _from_hub(repository: str, name: str, model_class: Any, *, trust: bool) -> Loaded:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import (
+        EntryNotFoundError,
+        GatedRepoError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+    )
+
+    say(f"getting {repository} from the Hugging Face hub, unless it is in its cache")
+    try:
+        hf_hub_download(repository, "config.json")
+        try:
+            weights = hf_hub_download(repository, "model.safetensors")
+        except LocalEntryNotFoundError:
+            raise
+        except EntryNotFoundError:
+            weights = hf_hub_download(repository, "pytorch_model.bin")
+    except GatedRepoError as error:
+        raise ConversionError(f"{repository} needs an account: log in with 'hf auth login' first") from error
+    except RepositoryNotFoundError as error:
+        raise ConversionError(f"the hub has no model {repository}") from error
+    except LocalEntryNotFoundError as error:
+        raise ConversionError(
+            f"cannot get {name}: the Hugging Face hub cannot be reached, and the model is not in its cache; give a "
+            "local directory with config.json and model.safetensors, or a config.json alone for random weights"
+        ) from error
+    except Exception as error:
+        raise ConversionError(f"cannot get {name} from the hub: {checkpoints.first_line(error)}") from error
+    model = _load(model_class, repository, name)
+    source = {
+        "name": repository,
+        "sha256": package.sha256(Path(weights)),
+        "origin": f"https://huggingface.co/{repository}",
+    }
+    try:
+        preprocessor = _preprocessor(Path(hf_hub_download(repository, "preprocessor_config.json")).parent)
+    except Exception:
+        preprocessor = {}
+    return Loaded(model, repository.split("/")[-1], source, preprocessor, random=False)
+
+
+def _load(model_class: Any, place: str, name: str, **options: Any) -> Any:
+    try:
+        model, report = model_class.from_pretrained(place, output_loading_info=True, **options)
+    except Exception as error:
+        raise ConversionError(f"cannot load {name}: {checkpoints.first_line(error)}") from error
+    # Missing weights are made up at random with no more than a log line.
+    missing = sorted(key for key in report["missing_keys"] if not key.endswith("position_ids"))
+    mismatched = report.get("mismatched_keys") or ()
+    if missing or mismatched:
+        keys = missing or sorted(str(each[0]) for each in mismatched)
+        raise ConversionError(
+            f"{name} has no weights for {len(keys)} tensors of {model_class.__name__} ({keys[0]}, …): it is another "
+            "kind of model, or damaged"
+        )
+    return model.eval()
+
+
+def _preprocessor(directory: Path) -> dict[str, Any]:
+    path = directory / "preprocessor_config.json"
+    fields = package.read_json(path) if path.is_file() else {}
+    return fields if isinstance(fields, dict) else {}
+
+
+def normalisation(
+    preprocessor: dict[str, Any], mean: tuple[float, ...], std: tuple[float, ...]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and standard deviation a channel: the preprocessor's, else the given ones.
+
+    Raises ConversionError if the preprocessor's make no sense.
+    """
+    if preprocessor.get("do_normalize") is False:
+        return (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+    found = []
+    for key, default in (("image_mean", mean), ("image_std", std)):
+        values = preprocessor.get(key, default)
+        if (
+            not isinstance(values, (list, tuple))
+            or len(values) != 3
+            or not all(isinstance(each, (int, float)) for each in values)
+        ):
+            raise ConversionError(f"{key} in preprocessor_config.json is {values}, not three numbers")
+        found.append(tuple(float(each) for each in values))
+    if min(found[1]) <= 0:
+        raise ConversionError(f"image_std in preprocessor_config.json is {found[1]}: it is divided by")
+    return found[0], found[1]

@@ -1,0 +1,159 @@
+"""How every conversion runs: load, export, compare with the original, write the metadata, and only then appear."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eyrie_convert import golden, package, pictures, quantised
+from eyrie_convert.download import say
+from eyrie_convert.errors import ConversionError
+from eyrie_convert.network import Answers, Architecture, Network, Picture
+from eyrie_convert.options import DEFAULT_PRECISION, ConversionOptions, Target
+from eyrie_convert.quantised import Quantised
+from eyrie_convert.validation import ValidationReport, compare
+
+Runner = Callable[[Picture], Answers]
+"""Runs a package on a picture of the input's size."""
+
+
+@dataclass
+class Export:
+    """What a target wrote into the package: its files, and what of the network's metadata it changed."""
+
+    files: list[str]
+    input_name: str
+    fields: dict[str, Any] = field(default_factory=dict)
+    tools: tuple[str, ...] = ()
+
+
+class ModelConverter(ABC):
+    """Writes one network as one kind of package. Not to be used from two threads at once."""
+
+    target: Target
+
+    def __init__(self, architecture: Architecture, options: ConversionOptions | None = None):
+        self.architecture = architecture
+        self.options = options or ConversionOptions()
+        self.precision = self.options.precision_for(self.target)
+        self.network: Network | None = None
+        self.quantised: Quantised | None = None
+
+    def convert(self, model_name_or_path: str | Path, output_dir: str | Path) -> Path:
+        """Convert into ``output_dir``/``<name>-<target>`` and return that directory.
+
+        What cannot be converted, or differs from the original by more than its precision explains, raises
+        ConversionError, and nothing is written.
+        """
+        return self.convert_network(self.architecture.load(str(model_name_or_path), self.options), Path(output_dir))
+
+    def convert_network(self, network: Network, output_dir: Path, directory: Path | None = None) -> Path:
+        """Convert a network that is loaded already; into ``directory`` itself, if one is given."""
+        self.network = network
+        directory = directory or output_dir / self.package_name(network)
+        with package.new_package(directory) as work:
+            say(f"writing {directory.name} ({self.precision.value})")
+            export = self._export(network, work)
+            say(f"comparing {directory.name} with the original")
+            report = self._validate_model(work)
+            if not report.passed:
+                reasons = "; ".join(report.failures)
+                raise ConversionError(
+                    f"{directory.name} differs from the original ({network.reference_name}): {reasons}. "
+                    "Nothing was written"
+                )
+            self._write_golden(network, work)
+            self._save_metadata(work, self._metadata(network, export, report))
+        return directory
+
+    def package_name(self, network: Network) -> str:
+        """Return the name of the package's directory; a precision that is not the usual one is part of it."""
+        usual = DEFAULT_PRECISION[self.target] is self.precision
+        return f"{network.package_name}-{self.target.value}" + ("" if usual else f"-{self.precision.value}")
+
+    @abstractmethod
+    def _export(self, network: Network, directory: Path) -> Export:
+        """Write the model file."""
+
+    @abstractmethod
+    def _runner(self, directory: Path, network: Network) -> Runner:
+        """Return what runs the package, read back from its files."""
+
+    def _validate_model(self, path: Path) -> ValidationReport:
+        """Run the package at ``path`` and compare it with the original, on pictures.
+
+        The converter must have loaded the network before (``convert`` has).
+        """
+        network = self._loaded()
+        if self.quantised is not None:
+            return quantised.validate(network, self.quantised, self._runner(path, network))
+        chosen = [*pictures.bundled(), *((each.name, pictures.read(each)) for each in self.options.pictures)]
+        report = ValidationReport(
+            reference=network.reference_name,
+            inputs=f"{', '.join(name for name, _ in chosen)} at {network.input.width}x{network.input.height}",
+        )
+        runner = self._runner(path, network)
+        for _, picture in chosen:
+            prepared = pictures.prepare(picture, network.input)
+            self._compare(report, network, runner(prepared), network.reference(prepared))
+        return report
+
+    def _compare(self, report: ValidationReport, network: Network, got: Answers, expected: Answers) -> None:
+        compare(report, network.task, got, expected, self.precision)
+
+    def _write_golden(self, network: Network, directory: Path) -> None:
+        _, picture = pictures.bundled()[0]
+        spec = network.input
+        part, whole = golden.picture_for(pictures.prepare(picture, spec), spec.width, spec.height, spec.pad_value)
+        answers, tolerance = self._golden_answers(network, directory, whole)
+        golden.write(directory / golden.NAME, part, spec.width, spec.height, network.task, answers, tolerance)
+
+    def _golden_answers(self, network: Network, directory: Path, whole: Picture) -> tuple[Answers, dict[str, Any]]:
+        """Return what the golden file holds: the original's answers, unless a target changes them on purpose."""
+        if self.quantised is not None:
+            # Rounding to eight bits is no mistake of the machine that replays it.
+            answers = same_type(self._runner(directory, network)(whole))
+            return answers, golden.tolerances(network.task, self.precision)
+        return network.reference(whole), golden.tolerances(network.task, self.precision)
+
+    def _metadata(self, network: Network, export: Export, report: ValidationReport) -> dict[str, Any]:
+        fields = {
+            "name": network.name,
+            "task": network.task,
+            "format": self.target.value,
+            "precision": self.precision.value,
+            "source": {**network.source, "random_weights": network.random_weights},
+            "input": network.input.metadata(export.input_name),
+            "output": network.output,
+            "nms": network.nms,
+            "coreml": None,
+            "validation": report.metadata(golden.NAME),
+            "benchmark": None,
+            "tools": package.tools("numpy", *export.tools),
+        }
+        for key, value in export.fields.items():
+            fields[key] = {**fields[key], **value} if isinstance(fields[key], dict) else value
+        return {"files": [*export.files, golden.NAME], **fields}
+
+    def _save_metadata(self, output_dir: Path, metadata: dict[str, Any]) -> None:
+        """Write ``conversion_metadata.json``; ``metadata["files"]`` are hashed."""
+        files = metadata["files"]
+        package.write_metadata(output_dir, files, {key: each for key, each in metadata.items() if key != "files"})
+
+    def _loaded(self) -> Network:
+        if self.network is None:
+            raise ConversionError("nothing was loaded yet: convert a model first")
+        return self.network
+
+
+def same_type(arrays: Answers) -> Answers:
+    """Return floating-point arrays as float32, and integers as int64."""
+    return {
+        name: array.astype(np.int64 if np.issubdtype(array.dtype, np.integer) else np.float32)
+        for name, array in arrays.items()
+    }

@@ -1,0 +1,1 @@
+"""The commands of ``eyrie-convert``, one module each: its arguments, and what it prints."""

@@ -1,0 +1,1 @@
+"""The formats a network is written in, one module each."""

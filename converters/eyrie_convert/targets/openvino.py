@@ -1,0 +1,81 @@
+"""OpenVINO IR: ``model.xml`` and ``model.bin``."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino as ov
+
+from eyrie_convert import pictures
+from eyrie_convert.base import Export, ModelConverter, Runner
+from eyrie_convert.network import Answers, Network, Picture
+from eyrie_convert.options import Precision, Target
+from eyrie_convert.quantised import quantise
+
+INPUT = "images"
+
+
+class OpenVINOConverter(ModelConverter):
+    """Writes OpenVINO packages, whose height and width stay open."""
+
+    target = Target.OPENVINO
+
+    def _export(self, network: Network, directory: Path) -> Export:
+        model = to_openvino(network)
+        if self.precision is Precision.INT8:
+            from eyrie_convert.quantize import openvino_runner, quantize_openvino
+
+            self.quantised = quantise(network, self.options.calibration, model, quantize_openvino, openvino_runner)
+            model = self.quantised.model
+        ov.save_model(model, directory / "model.xml", compress_to_fp16=self.precision is Precision.FLOAT16)
+        return Export(["model.xml", "model.bin"], INPUT, tools=("openvino", *network.tools))
+
+    def _runner(self, directory: Path, network: Network) -> Runner:
+        return OpenVINORunner(directory / "model.xml", network)
+
+
+def to_openvino(network: Network) -> ov.Model:
+    """Return the network as an OpenVINO model, with open height and width if it can have them."""
+    if network.openvino is not None:
+        return network.openvino()
+    import torch
+
+    from eyrie_convert.architectures.picture_modules import Resize
+
+    spec, module = network.input, network.module
+    if spec.embedded:
+        module = torch.nn.Sequential(Resize(spec.width, spec.interpolation, crop=spec.resize == "center_crop"), module)
+    example = torch.zeros(1, 3, spec.height, spec.width)
+    with torch.no_grad(), warnings.catch_warnings():
+        # What tracing cannot follow is found by the comparison afterwards, at two sizes.
+        warnings.simplefilter("ignore")
+        module(example)
+        model = ov.convert_model(
+            module, example_input=example, input=[1, 3, -1, -1] if spec.dynamic else [1, 3, spec.height, spec.width]
+        )
+    model.inputs[0].get_tensor().set_names({INPUT})
+    for output, name in zip(model.outputs, network.output_names, strict=True):
+        output.get_tensor().set_names({name})
+    model.validate_nodes_and_infer_types()
+    return model
+
+
+class OpenVINORunner:
+    """Runs an IR or an ONNX file through OpenVINO at the network's input size, or at another."""
+
+    def __init__(self, path: Path, network: Network, size: tuple[int, int] | None = None, precision: str = "f32"):
+        width, height = size or (network.input.width, network.input.height)
+        core = ov.Core()
+        model = core.read_model(path)
+        if model.inputs[0].get_partial_shape().is_dynamic:
+            model.reshape([1, 3, height, width])
+        self.network = network
+        self.compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": precision})
+
+    def __call__(self, picture: Picture) -> Answers:
+        """Run one picture."""
+        answers: Any = self.compiled(pictures.as_tensor(picture, self.network.input))
+        return {name: np.array(answers[name]) for name in self.network.output_names}
