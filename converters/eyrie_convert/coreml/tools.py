@@ -13,14 +13,15 @@ from unittest import mock
 from eyrie_convert.errors import ConversionError
 
 # What Core ML Tools 9 logs on every import or conversion on Linux: that it cannot run models here, that it was
-# not tried with these versions of packages (it is, by our tests), and that outputs in a tuple are listed one
-# by one. Anything else it logs is let through.
+# not tried with these versions of packages (it is, by our tests), that outputs in a tuple are listed one by one,
+# and, before it raises an error that says more, that there is one. Anything else it logs is let through.
 _KNOWN_REMARKS = (
     "Failed to load _ML",
     "scikit-learn version",
     "Torch version",
     "TensorFlow version",
     "Tuple detected at graph output",
+    "ERROR - converting",
 )
 # Where it draws progress bars: one for the translation, one for each of three rounds of passes, all in a second.
 _PROGRESS_BARS = (
@@ -31,7 +32,7 @@ _PROGRESS_BARS = (
 
 class _KnownRemarks(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
-        return not record.getMessage().startswith(_KNOWN_REMARKS)
+        return not record.getMessage().lstrip().startswith(_KNOWN_REMARKS)
 
 
 _FILTER = _KnownRemarks()

@@ -18,7 +18,7 @@ import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor
 
 
-class Unsupported(Exception):
+class UnsupportedError(Exception):
     """An operation, or an option of one, that the reference does not know."""
 
 
@@ -26,7 +26,7 @@ class Arguments:
     """The arguments of one operation: tensors by name, and constants as Python values."""
 
     def __init__(self, inputs: dict[str, Any], tensor_of: Callable[[Any], Tensor]) -> None:
-        """``inputs`` are MIL variables by name (lists of them for some); ``tensor_of`` answers their values."""
+        """Take MIL variables by name (lists of them for some), and what answers their values."""
         self._inputs = inputs
         self._tensor_of = tensor_of
 
@@ -47,12 +47,12 @@ class Arguments:
         return [_wide(self._tensor_of(variable)) for variable in self._inputs[name]]
 
     def constant(self, name: str, default: Any = None) -> Any:
-        """Return a constant as a Python value or list. Raises Unsupported if the program computes it."""
+        """Return a constant as a Python value or list. Raises UnsupportedError if the program computes it."""
         if not self.has(name):
             return default
         value = self._inputs[name].val
         if value is None:
-            raise Unsupported(f"its {name} is not constant")
+            raise UnsupportedError(f"its {name} is not constant")
         return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
 
 
@@ -85,7 +85,7 @@ def _padding(a: Arguments, size: Sequence[int], kernel: Sequence[int], strides: 
     if kind == "custom":
         return a.constant("pad")
     if kind not in ("same", "same_lower"):
-        raise Unsupported(f"its pad_type is {kind!r}")
+        raise UnsupportedError(f"its pad_type is {kind!r}")
     padding = []
     for length, taps, stride, dilation in zip(size, kernel, strides, dilations, strict=True):
         total = max((math.ceil(length / stride) - 1) * stride + dilation * (taps - 1) + 1 - length, 0)
@@ -104,7 +104,7 @@ def _conv(a: Arguments) -> Tensor:
     x, weight = a.tensor("x"), a.tensor("weight")
     convolve = {3: F.conv1d, 4: F.conv2d}.get(x.ndim)
     if convolve is None:
-        raise Unsupported(f"its input has {x.ndim} axes")
+        raise UnsupportedError(f"its input has {x.ndim} axes")
     ones = [1] * (x.ndim - 2)
     strides, dilations = a.constant("strides", ones), a.constant("dilations", ones)
     padding = _padding(a, x.shape[2:], weight.shape[2:], strides)
@@ -117,7 +117,7 @@ def _conv(a: Arguments) -> Tensor:
 def _max_pool(a: Arguments) -> Tensor:
     x, kernel = a.tensor("x"), a.constant("kernel_sizes")
     if x.ndim != 4 or a.constant("ceil_mode", False):
-        raise Unsupported("it pools over other than two axes, or rounds up")
+        raise UnsupportedError("it pools over other than two axes, or rounds up")
     strides = a.constant("strides", [1] * len(kernel))
     return F.max_pool2d(_pad(x, _padding(a, x.shape[2:], kernel, strides), -math.inf), kernel, strides)
 
@@ -125,7 +125,7 @@ def _max_pool(a: Arguments) -> Tensor:
 def _avg_pool(a: Arguments) -> Tensor:
     x, kernel = a.tensor("x"), a.constant("kernel_sizes")
     if x.ndim != 4 or a.constant("ceil_mode", False):
-        raise Unsupported("it pools over other than two axes, or rounds up")
+        raise UnsupportedError("it pools over other than two axes, or rounds up")
     strides = a.constant("strides", [1] * len(kernel))
     padding = _padding(a, x.shape[2:], kernel, strides)
     mean = F.avg_pool2d(_pad(x, padding, 0), kernel, strides)
@@ -137,7 +137,7 @@ def _avg_pool(a: Arguments) -> Tensor:
 def _upsample_nearest(a: Arguments) -> Tensor:
     factors = [a.constant("scale_factor_height", 1), a.constant("scale_factor_width", 1)]
     if any(factor != int(factor) for factor in factors):
-        raise Unsupported(f"it scales by {factors}")
+        raise UnsupportedError(f"it scales by {factors}")
     return a.tensor("x").repeat_interleave(int(factors[0]), -2).repeat_interleave(int(factors[1]), -1)
 
 
@@ -218,7 +218,7 @@ def _slice_by_index(a: Arguments) -> Tensor:
     begin, end, strides = a.constant("begin"), a.constant("end"), a.constant("stride", [1] * x.ndim)
     free_begin, free_end = a.constant("begin_mask", no), a.constant("end_mask", no)
     if min(strides) < 1:
-        raise Unsupported("it steps backwards")
+        raise UnsupportedError("it steps backwards")
     squeezed = a.constant("squeeze_mask", no)
     ranges: list[slice | int] = []
     for axis in range(x.ndim):
@@ -244,20 +244,20 @@ def _split(a: Arguments) -> tuple[Tensor, ...]:
 
 def _concat(a: Arguments) -> Tensor:
     if a.constant("interleave", False):
-        raise Unsupported("it interleaves")
+        raise UnsupportedError("it interleaves")
     return torch.cat(a.tensors("values"), a.constant("axis"))
 
 
 def _topk(a: Arguments) -> tuple[Tensor, ...]:
-    # Sorted stably, so that of equal values the one with the lower index comes first.
-    values, indices = a.tensor("x").sort(a.constant("axis", -1), descending=not a.constant("ascending", False), stable=True)
     axis, k = a.constant("axis", -1), a.constant("k", 1)
+    # Sorted stably, so that of equal values the one with the lower index comes first.
+    values, indices = a.tensor("x").sort(dim=axis, descending=not a.constant("ascending", False), stable=True)
     return values.narrow(axis, 0, k), indices.narrow(axis, 0, k)
 
 
 def _gather(a: Arguments) -> Tensor:
     if a.constant("batch_dims", 0):
-        raise Unsupported("its batch_dims are not 0")
+        raise UnsupportedError("its batch_dims are not 0")
     x, indices = a.tensor("x"), a.tensor("indices").long()
     axis = a.constant("axis", 0) % x.ndim
     length = x.shape[axis]
@@ -267,7 +267,7 @@ def _gather(a: Arguments) -> Tensor:
 
 def _constant_pad(a: Arguments) -> Tensor:
     if a.constant("mode", "constant") != "constant":
-        raise Unsupported(f"its mode is {a.constant('mode')!r}")
+        raise UnsupportedError(f"its mode is {a.constant('mode')!r}")
     return _pad(a.tensor("x"), a.constant("pad"), a.constant("constant_val", 0.0))
 
 
@@ -329,6 +329,8 @@ OPERATIONS: dict[str, Callable[[Arguments], Tensor | tuple[Tensor, ...]]] = {
     "pad": _constant_pad,
     "identity": lambda a: a.tensor("x"),
     # Choice
+    "greater_equal": _binary(torch.ge),
+    "select": lambda a: torch.where(a.tensor("cond"), a.tensor("a"), a.tensor("b")),
     "topk": _topk,
     "gather": _gather,
 }

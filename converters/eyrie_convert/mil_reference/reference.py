@@ -12,7 +12,7 @@ from torch import Tensor
 
 from eyrie_convert.coreml.tools import load_coremltools
 from eyrie_convert.errors import ConversionError
-from eyrie_convert.mil_reference.operations import OPERATIONS, Arguments, Unsupported
+from eyrie_convert.mil_reference.operations import OPERATIONS, Arguments, UnsupportedError
 from eyrie_convert.mil_reference.package import check_weights, read_specification
 from eyrie_convert.mil_reference.suppression import run_suppression
 
@@ -131,7 +131,9 @@ def _accept_image(feature: Any, value: np.ndarray) -> np.ndarray:
     if order == "BGR":
         planes = planes[::-1]
     elif order != "RGB":
-        raise ConversionError(f"the image {feature.name!r} has the colour space {order}, which the reference cannot make")
+        raise ConversionError(
+            f"the image {feature.name!r} has the colour space {order}, which the reference cannot make"
+        )
     return np.ascontiguousarray(planes[None], dtype=np.float32)
 
 
@@ -201,7 +203,7 @@ class _Program:
             answers = OPERATIONS[operation.op_type](
                 Arguments(operation.inputs, lambda variable: self._value(variable, values))
             )
-        except Unsupported as error:
+        except UnsupportedError as error:
             raise ConversionError(f"{what} is not known to the reference interpreter: {error}") from error
         except Exception as error:  # whatever PyTorch raises on arguments that do not fit
             raise ConversionError(f"{what} cannot be executed: {_line(error)}") from error
@@ -233,7 +235,9 @@ class _Program:
 def _variables(arguments: Any) -> list[Any]:
     variables = []
     for argument in arguments:
-        variables += [item for item in (argument if isinstance(argument, list | tuple) else [argument]) if item is not None]
+        variables += [
+            item for item in (argument if isinstance(argument, list | tuple) else [argument]) if item is not None
+        ]
     return variables
 
 

@@ -31,7 +31,11 @@ def run_suppression(model: Any, features: dict[str, np.ndarray]) -> dict[str, np
         override = features.get(getattr(settings, f"{name}InputFeatureName"))
         thresholds[name] = float(getattr(settings, name) if override is None else np.asarray(override).reshape(()))
     kept = suppress(
-        confidence, coordinates, thresholds["iouThreshold"], thresholds["confidenceThreshold"], settings.pickTop.perClass
+        confidence,
+        coordinates,
+        thresholds["iouThreshold"],
+        thresholds["confidenceThreshold"],
+        settings.pickTop.perClass,
     )
     kept = kept[: _most_boxes(model)]
     return {
@@ -40,9 +44,7 @@ def run_suppression(model: Any, features: dict[str, np.ndarray]) -> dict[str, np
     }
 
 
-def suppress(
-    confidence: np.ndarray, coordinates: np.ndarray, iou: float, least: float, per_class: bool
-) -> np.ndarray:
+def suppress(confidence: np.ndarray, coordinates: np.ndarray, iou: float, least: float, per_class: bool) -> np.ndarray:
     """Return the indices of the boxes that are kept, by falling confidence.
 
     ``confidence`` is [N, C], ``coordinates`` [N, 4] with centre x, centre y, width and height in any unit.
