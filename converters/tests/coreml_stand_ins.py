@@ -43,7 +43,7 @@ def tensor(pixels):
 
 @functools.cache
 def detection_model():
-    """Return YOLOv8n with random weights, set so that it detects: with such weights as they are, no score passes 1e-4."""
+    """Return YOLOv8n with random weights, set so that it detects (as made, no score passes 1e-4)."""
     _allow_absent_torchvision()
     from ultralytics.nn.tasks import DetectionModel
 
@@ -109,7 +109,8 @@ class CLIP(torch.nn.Module):
         return embedding / embedding.norm(dim=-1, keepdim=True)
 
 
-def _randomize(model):
+def randomize(model):
+    """Give a network weights at random, of a spread that makes its answers differ."""
     # As they start, these networks answer nearly the same for every picture.
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
@@ -130,7 +131,7 @@ def vit_model():
         hidden_size=64, num_hidden_layers=3, num_attention_heads=4, intermediate_size=128, image_size=IMAGE_SIZE,
         patch_size=16, num_labels=50,
     )  # fmt: skip
-    return _randomize(ViTForImageClassification(config))
+    return randomize(ViTForImageClassification(config))
 
 
 @functools.cache
@@ -142,7 +143,7 @@ def clip_model():
         hidden_size=64, num_hidden_layers=3, num_attention_heads=4, intermediate_size=128, image_size=IMAGE_SIZE,
         patch_size=32, projection_dim=32,
     )  # fmt: skip
-    return _randomize(CLIPVisionModelWithProjection(config))
+    return randomize(CLIPVisionModelWithProjection(config))
 
 
 def module(kind):

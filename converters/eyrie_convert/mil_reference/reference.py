@@ -22,6 +22,7 @@ _DTYPES = {
     "int8": torch.int8,
     "uint8": torch.uint8,
     "int16": torch.int16,
+    "uint16": torch.uint16,
     "int32": torch.int32,
     "int64": torch.int64,
     "bool": torch.bool,
