@@ -54,7 +54,8 @@ _FIT = frozenset(
         "reduce_argmax", "reduce_l1_norm", "reduce_l2_norm", "reduce_log_sum", "reduce_log_sum_exp", "reduce_max",
         "reduce_mean", "reduce_min", "reduce_sum", "reduce_sum_square",
         "cast", "concat", "depth_to_space", "expand_dims", "identity", "pad", "pixel_shuffle", "pixel_unshuffle",
-        "reshape", "reverse", "slice_by_index", "slice_by_size", "space_to_depth", "split", "squeeze", "stack", "tile", "transpose",
+        "reshape", "reverse", "slice_by_index", "slice_by_size", "space_to_depth", "split", "squeeze", "stack",
+        "tile", "transpose",
         # In software on the M1, natively from the M2 on; Hollemans saw it run on the Neural Engine before either.
         "upsample_bilinear", "upsample_nearest_neighbor",
     }

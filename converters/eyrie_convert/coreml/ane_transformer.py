@@ -100,8 +100,8 @@ class ChannelNorm(nn.Module):
         """Take over the weights of a norm over the last axis."""
         super().__init__()
         self.epsilon = norm.eps
-        self.register_buffer("weight", norm.weight.detach().reshape(1, -1, 1, 1))
-        self.register_buffer("bias", norm.bias.detach().reshape(1, -1, 1, 1))
+        self.register_buffer("weight", norm.weight.detach().clone().reshape(1, -1, 1, 1))
+        self.register_buffer("bias", norm.bias.detach().clone().reshape(1, -1, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return ``x``, normalised over axis 1."""
