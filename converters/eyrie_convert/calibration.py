@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from eyrie_convert.network import Picture, PictureInput
 CALIBRATION, HELD_OUT = 128, 64
 # Below these, ranges of activations and the measure of accuracy are a matter of luck.
 LEAST_CALIBRATION, LEAST_HELD_OUT = 16, 8
-PICTURE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+PICTURE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 # The stretches that a video is cut into: in each the first half is for calibration, the third quarter for
 # measuring; the eighths between them are left out, so that no frame is measured on that all but equals one seen.
 STRETCH_SECONDS, MOST_STRETCHES = 4.0, 16
@@ -92,8 +93,8 @@ class Calibration:
         # A gap costs a quarter of a video; of pictures a third is held out.
         needed = max(2 * least[0], 4 * least[1]) if self.kind == "video" else max(3 * least[0] // 2, 3 * least[1])
         raise ConversionError(
-            f"cannot calibrate on {path}: of its {unit} {found[0]} can be had to calibrate and {found[1]} to measure on{lost}, "
-            f"but {least[0]} and {least[1]} are needed; give at least {needed} different {unit}"
+            f"cannot calibrate on {path}: of its {unit} {found[0]} can be had to calibrate and {found[1]} to "
+            f"measure on{lost}, but {least[0]} and {least[1]} are needed; give at least {needed} different {unit}"
         )
 
     def describe(self) -> dict[str, Any]:
@@ -152,7 +153,7 @@ def _pictures_in(folder: Path) -> list[Path]:
                 found.append(Path(directory) / name)
     if not found:
         raise ConversionError(
-            f"cannot calibrate on {folder}: there is no picture in it (looked for *{', *'.join(sorted(PICTURE_SUFFIXES))})"
+            f"cannot calibrate on {folder}: there is no picture in it (looked for {' '.join(PICTURE_SUFFIXES)})"
         )
     return sorted(found)
 
@@ -236,7 +237,7 @@ def _spread(candidates: list[int], count: int) -> list[list[int]]:
     """Cut the candidates into ``count`` groups of neighbours or fewer: one of each is wanted."""
     count = min(count, len(candidates))
     edges = [number * len(candidates) // count for number in range(count + 1)] if count else [0]
-    return [candidates[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [candidates[start:end] for start, end in itertools.pairwise(edges)]
 
 
 class _Taken:
@@ -275,4 +276,3 @@ class _Taken:
         self._seen.add(digest)
         kept.append(prepared)
         return True
-

@@ -21,18 +21,38 @@ TIE = 0.05
 
 @dataclass(frozen=True)
 class Limits:
-    """The most that quantisation may cost."""
+    """The most that quantisation may cost; between what was measured where it goes well and where it does not.
 
-    recall: float = 0.9
-    precision: float = 0.9
+    YOLOv8n with trained weights at 640, held-out frames of three videos:
+
+    ==========================================  ==========  =========  ========  ================
+    what                                        recall      precision  mean IoU  score difference
+    ==========================================  ==========  =========  ========  ================
+    bfloat16, for comparison                    .98 – 1.00  .98 – 1.0  .993      .004
+    int8, calibrated on the same video          .93 – 1.00  .93 – 1.0  .982      .020 – .029
+    int8, calibrated on another video           .98         .88 – .96  .984      .024 – .045
+    int8, decode of boxes quantised as well     .98         .95        .90 – .91 .019 – .021
+    int8, calibrated on noise                   .79 – .88   .77 – .90  .974      .063 – .181
+    int8, calibrated on grey                    .51         .45        .915      .204
+    ==========================================  ==========  =========  ========  ================
+
+    Most of what is lost or added is at the confidence threshold, so a few detections say nothing: of 24, all
+    weak, 11 were added (precision .69) where nothing is wrong; hence ``least_detections``.
+
+    ViT and CLIP with random weights (trained ones have outliers and lose more): the transformer preset gives a
+    ``logit_cosine`` of .999 and a ``mean_cosine`` of .9998, the ordinary one .96 – .997 and .990 – .998.
+    """
+
+    recall: float = 0.85
+    precision: float = 0.85
     mean_iou: float = 0.94
     mean_score_difference: float = 0.05
     least_detections: int = 30
     top1_agreement: float = 0.9
-    logit_cosine: float = 0.95
+    logit_cosine: float = 0.98
     least_decided: int = 8
-    mean_cosine: float = 0.98
-    min_cosine: float = 0.95
+    mean_cosine: float = 0.99
+    min_cosine: float = 0.97
 
     def check(self, cost: dict[str, Any], name: str = "the quantised model") -> None:
         """Raise ConversionError if ``cost``, as ``accuracy_cost`` gives it, is beyond the limits or no measure."""
@@ -40,9 +60,9 @@ class Limits:
             raise ConversionError(f"{name} answers with NaN or infinity on {cost['not_finite']} of {cost['pictures']}")
         if cost["task"] == "detect" and cost["reference_detections"] < self.least_detections:
             raise ConversionError(
-                f"cannot tell what quantisation cost {name}: the float model finds {cost['reference_detections']} objects "
-                f"on {cost['pictures']} held-out pictures, and {self.least_detections} are needed; calibrate on footage "
-                "that shows more of what the model detects"
+                f"cannot tell what quantisation cost {name}: the float model finds "
+                f"{cost['reference_detections']} objects on {cost['pictures']} held-out pictures, and "
+                f"{self.least_detections} are needed; calibrate on footage that shows more of what the model detects"
             )
         broken = [
             f"{key} {cost[key]:.3f} (limit {limit:g})"

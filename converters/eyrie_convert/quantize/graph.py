@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 DECODE = re.compile(r"(^|[./])decode([./]|$)")
 _CONVOLUTIONS = frozenset({"Convolution", "GroupConvolution", "ConvolutionBackpropData", "Conv", "ConvTranspose"})
 _PRODUCTS = frozenset({"MatMul", "Gemm", "ScaledDotProductAttention"})
+# What quantises a layer's input belongs to the layer.
+_QUANTIZERS = frozenset({"FakeQuantize", "QuantizeLinear"})
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def _preparation(graph: dict[str, _Node]) -> list[str]:
     for node in graph.values():  # in topological order
         if node.name in reached or not reached.intersection(node.inputs):
             continue
-        if node.kind in _CONVOLUTIONS or node.kind in _PRODUCTS or node.kind == "Result":
+        if node.kind in _CONVOLUTIONS | _PRODUCTS | _QUANTIZERS or node.kind == "Result":
             continue
         reached.add(node.name)
         found.append(node.name)
