@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 
@@ -84,3 +84,7 @@ class ConversionOptions:
         if precision is Precision.INT8 and self.calibration is None:
             raise UsageError("int8 needs --calibration with a video or a folder of pictures like the real ones")
         return precision
+
+    def with_precision(self, precision: Precision) -> ConversionOptions:
+        """Return the same options with this precision."""
+        return replace(self, precision=precision)

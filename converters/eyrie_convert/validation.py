@@ -121,7 +121,7 @@ def _detections(report: ValidationReport, got: np.ndarray, expected: np.ndarray,
         report.worse("error", "max_score", float(scores.max()), 0.02)
     # Of all scores together: some wrong weights move no single score far, but all of them a little.
     report.worse("error", "scores_rms_ratio", _relative_rms(got[0, 4:], expected[0, 4:]), 1e-4 if exact else 0.01)
-    share = _matched(suppress(got[0]), suppress(expected[0]), margin=1e-4 if exact else 0.02)
+    share = matched(suppress(got[0]), suppress(expected[0]), margin=1e-4 if exact else 0.02)
     # In float16, which of two boxes that score alike survives may change.
     report.worse("agreement", "detections_iou_095", share, 1.0 if exact else 0.95)
 
@@ -189,7 +189,7 @@ def overlap(box: np.ndarray, others: np.ndarray) -> np.ndarray:
     return common / (np.prod(np.clip(box[2:4] - box[:2], 0, None)) + areas - common + 1e-12)
 
 
-def _matched(got: np.ndarray, expected: np.ndarray, margin: float) -> float:
+def matched(got: np.ndarray, expected: np.ndarray, margin: float) -> float:
     """Return the share of detections of either side that the other has, of the same class, at IoU ≥ 0.95.
 
     What is within ``margin`` of the confidence threshold may be missing on the other side.

@@ -56,8 +56,8 @@ class MILReference:
             self._check_images(models)
         self._stages = [self._stage(model, weights) for model in models]
 
-    def run(self, features: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return the outputs for inputs, both by name.
+    def run(self, features: dict[str, np.ndarray], *, intermediate: bool = False) -> dict[str, np.ndarray]:
+        """Return the outputs for inputs, both by name; with ``intermediate`` also what one model hands to the next.
 
         Raises ConversionError if an input is missing, unknown or of another shape or type, or if an operation fails.
         """
@@ -74,6 +74,8 @@ class MILReference:
         missing = [name for name in self.outputs if name not in values]
         if missing:
             raise ConversionError(f"{self.path} is damaged: no model in it answers its output {missing[0]!r}")
+        if intermediate:
+            return {name: value for name, value in values.items() if name not in self.inputs}
         return {name: values[name] for name in self.outputs}
 
     def _stage(self, model: Any, weights: Path) -> Any:
