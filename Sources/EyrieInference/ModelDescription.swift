@@ -24,6 +24,19 @@ public struct ModelDescription: Sendable, Codable, Equatable {
   public var output: ModelOutput
   /// How its detections are to be suppressed. Only meaningful for ``ModelTask/detect``.
   public var nms: SuppressionSettings
+  /// How the converter checked the model; `nil` where nobody says.
+  public var validation: ModelValidation?
+  /// What the converter measured, as it wrote it.
+  public var benchmark: JSONValue?
+  /// What only matters to Core ML.
+  public var coreml: CoreMLSettings?
+  /// When the package was made, ISO 8601.
+  public var createdAt: String?
+  /// The versions of the programs that made it, as the converter wrote them.
+  public var tools: JSONValue?
+  /// The directory of the package, to which ``files`` and the golden file are relative; `nil` for a model
+  /// without `conversion_metadata.json`.
+  public var packageDirectory: String?
   /// What was inferred rather than read, one sentence each, for people.
   public var notes: [String]
 
@@ -31,7 +44,8 @@ public struct ModelDescription: Sendable, Codable, Equatable {
   public init(
     name: String, task: ModelTask, format: ModelFormat, precision: ModelPrecision? = nil, path: String,
     files: [ModelFile] = [], source: ModelSource = ModelSource(), input: ModelInput, output: ModelOutput,
-    nms: SuppressionSettings = SuppressionSettings(), notes: [String] = []
+    nms: SuppressionSettings = SuppressionSettings(), validation: ModelValidation? = nil,
+    coreml: CoreMLSettings? = nil, packageDirectory: String? = nil, notes: [String] = []
   ) {
     self.name = name
     self.task = task
@@ -43,7 +57,18 @@ public struct ModelDescription: Sendable, Codable, Equatable {
     self.input = input
     self.output = output
     self.nms = nms
+    self.validation = validation
+    self.coreml = coreml
+    self.packageDirectory = packageDirectory
     self.notes = notes
+  }
+
+  enum CodingKeys: String, CodingKey {
+    case name, task, format, precision, path, files, source, input, output, nms, validation, benchmark, coreml
+    case createdAt = "created_at"
+    case tools
+    case packageDirectory = "package_directory"
+    case notes
   }
 }
 
@@ -86,176 +111,5 @@ public struct ModelSource: Sendable, Codable, Equatable {
     self.framework = framework
     self.version = version
     self.license = license
-  }
-}
-
-/// What a model takes: one picture of three channels.
-public struct ModelInput: Sendable, Codable, Equatable {
-  /// The name of the input tensor.
-  public var name: String
-  /// In pixels. Of a model with dynamic size, the size it is run at unless another is asked for.
-  public var width: Int
-  /// In pixels.
-  public var height: Int
-  /// The channel order the model was trained with. Hosts always hand over RGB: the backend swaps.
-  public var channelOrder: ChannelOrder
-  /// The order of the axes in the model file. Hosts always hand over NHWC: the backend transposes.
-  public var layout: InputLayout
-  /// The element type in the model file. Hosts always hand over bytes: the backend converts.
-  public var elementType: ElementType
-  /// How a picture is brought to ``width`` × ``height``.
-  public var resize: ResizeMode
-  /// The value (0…255, all channels) around a letterboxed picture. Ultralytics: 114.
-  public var padValue: Int
-  /// See ``scale``. One value a channel, in the model's channel order.
-  public var mean: [Double]
-  /// See ``scale``. One value a channel, in the model's channel order; never 0.
-  public var std: [Double]
-  /// What the model is fed for a byte: `(byte × scale − mean) ÷ std`. 1/255 for a YOLO model, 1 for
-  /// a model that takes bytes as they are.
-  public var scale: Double
-  /// Whether the model itself normalises: then it is fed bytes 0…255 as they are, whatever
-  /// ``scale``, ``mean`` and ``std`` say.
-  public var embeddedPreprocessing: Bool
-  /// Whether the model runs at other sizes than ``width`` × ``height``.
-  public var dynamicSpatial: Bool
-  /// Width and height must be multiples of this many pixels.
-  public var stride: Int
-  /// Whether the model takes any number of pictures at once. Eyrie runs it with one.
-  public var dynamicBatch: Bool
-  /// The number of pictures in the file's own input shape; 1 when it is dynamic.
-  public var batch: Int
-
-  /// Describes an input; the defaults are those of a YOLO detector.
-  public init(
-    name: String, width: Int, height: Int, channelOrder: ChannelOrder = .rgb, layout: InputLayout = .nchw,
-    elementType: ElementType = .f32, resize: ResizeMode = .letterbox, padValue: Int = 114,
-    mean: [Double] = [0, 0, 0], std: [Double] = [1, 1, 1], scale: Double = 1 / 255,
-    embeddedPreprocessing: Bool = false, dynamicSpatial: Bool = false, stride: Int = 32,
-    dynamicBatch: Bool = false, batch: Int = 1
-  ) {
-    self.name = name
-    self.width = width
-    self.height = height
-    self.channelOrder = channelOrder
-    self.layout = layout
-    self.elementType = elementType
-    self.resize = resize
-    self.padValue = padValue
-    self.mean = mean
-    self.std = std
-    self.scale = scale
-    self.embeddedPreprocessing = embeddedPreprocessing
-    self.dynamicSpatial = dynamicSpatial
-    self.stride = stride
-    self.dynamicBatch = dynamicBatch
-    self.batch = batch
-  }
-
-  enum CodingKeys: String, CodingKey {
-    case name, width, height
-    case channelOrder = "channel_order"
-    case layout
-    case elementType = "element_type"
-    case resize
-    case padValue = "pad_value"
-    case mean, std, scale
-    case embeddedPreprocessing = "embedded_preprocessing"
-    case dynamicSpatial = "dynamic_spatial"
-    case stride
-    case dynamicBatch = "dynamic_batch"
-    case batch
-  }
-}
-
-/// What a model gives.
-public struct ModelOutput: Sendable, Codable, Equatable {
-  /// What the numbers are.
-  public var kind: OutputKind
-  /// The names of all output tensors, in the model's order.
-  public var names: [String]
-  /// Which of them holds the result.
-  public var index: Int
-  /// The class names, one a class, in the order of the model's class indices. `class_7` where the
-  /// model does not say. Empty for embeddings.
-  public var labels: [String]
-  /// The number of classes; 0 for embeddings.
-  public var classCount: Int
-  /// The length of an embedding; `nil` for other kinds.
-  public var dimension: Int?
-  /// Whether embeddings leave the model with length 1; `nil` when it does not say.
-  public var normalized: Bool?
-  /// The k of a ``OutputKind/topK`` output.
-  public var topK: Int?
-  /// The shape of the output for one picture of the input size; −1 where it differs from run to run.
-  public var shape: [Int]
-  /// The element type of the output. Always read the type of the actual tensor.
-  public var elementType: ElementType
-  /// Where a detector's boxes are; `nil` for other tasks.
-  public var layout: DetectionLayout?
-  /// Whether an objectness score stands between box and class scores (YOLOv5, YOLOv7: the score of
-  /// a class is objectness × class score).
-  public var objectness: Bool
-
-  /// Describes an output.
-  public init(
-    kind: OutputKind, names: [String], index: Int = 0, labels: [String], classCount: Int,
-    dimension: Int? = nil, normalized: Bool? = nil, topK: Int? = nil, shape: [Int],
-    elementType: ElementType = .f32, layout: DetectionLayout? = nil, objectness: Bool = false
-  ) {
-    self.kind = kind
-    self.names = names
-    self.index = index
-    self.labels = labels
-    self.classCount = classCount
-    self.dimension = dimension
-    self.normalized = normalized
-    self.topK = topK
-    self.shape = shape
-    self.elementType = elementType
-    self.layout = layout
-    self.objectness = objectness
-  }
-
-  enum CodingKeys: String, CodingKey {
-    case kind, names, index, labels
-    case classCount = "class_count"
-    case dimension, normalized
-    case topK = "top_k"
-    case shape
-    case elementType = "element_type"
-    case layout, objectness
-  }
-}
-
-/// Thresholds of non-maximum suppression. `nil` where the model leaves the choice to the user.
-public struct SuppressionSettings: Sendable, Codable, Equatable {
-  /// Whether the model suppresses by itself: then nothing is left to do.
-  public var embedded: Bool
-  /// Boxes with a lower score are dropped, 0…1.
-  public var confidence: Double?
-  /// Of two boxes whose overlap (intersection over union, 0…1) is larger, the better stays.
-  public var iou: Double?
-  /// Whether boxes of different classes suppress one another.
-  public var classAgnostic: Bool?
-  /// At most this many boxes a picture.
-  public var maxDetections: Int?
-
-  /// Describes settings that leave everything to the user, unless stated.
-  public init(
-    embedded: Bool = false, confidence: Double? = nil, iou: Double? = nil, classAgnostic: Bool? = nil,
-    maxDetections: Int? = nil
-  ) {
-    self.embedded = embedded
-    self.confidence = confidence
-    self.iou = iou
-    self.classAgnostic = classAgnostic
-    self.maxDetections = maxDetections
-  }
-
-  enum CodingKeys: String, CodingKey {
-    case embedded, confidence, iou
-    case classAgnostic = "class_agnostic"
-    case maxDetections = "max_detections"
   }
 }

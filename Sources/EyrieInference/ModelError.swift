@@ -19,6 +19,10 @@ public struct ModelError: Error, Sendable, Equatable, CustomStringConvertible {
     case wrongTask
     /// An option the model or the device cannot fulfil.
     case invalidOption
+    /// A model that, by its converter's own check, does not give the results it should.
+    case failedValidation
+    /// A model that does not give the results that its package's golden file has for the same input.
+    case failedGolden
     /// The inference library failed.
     case backend
   }

@@ -49,6 +49,14 @@ public enum ResizeMode: String, Sendable, Codable, CaseIterable {
   case centerCrop = "center_crop"
 }
 
+/// How pixels are filtered when a picture is resized.
+public enum Interpolation: String, Sendable, Codable, CaseIterable {
+  /// Over the two nearest pixels of each axis.
+  case bilinear
+  /// Over the four nearest pixels of each axis, by cubic polynomials.
+  case bicubic
+}
+
 /// What the numbers that leave a model are.
 public enum OutputKind: String, Sendable, Codable, CaseIterable {
   /// Box candidates, one per anchor, before non-maximum suppression: centre, size, class scores.

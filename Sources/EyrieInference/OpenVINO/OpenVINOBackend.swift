@@ -106,6 +106,7 @@ public enum OpenVINOBackend {
   private static func check(
     _ options: CompileOptions, _ description: ModelDescription
   ) throws(ModelError) {
+    try description.checkRunnable()
     guard description.format != .coreml else {
       throw ModelError(
         .unsupportedFormat, description.path, "is a Core ML model, which OpenVINO does not run")

@@ -35,11 +35,12 @@ struct DescriptionBuilder {
     let task = try decideTask(stated: stated, outputs: prepared.outputs, frame: frame)
     let output = try describeOutput(task: task, outputs: prepared.outputs, frame: frame)
     let input = describeInput(port: port, frame: frame, task: task)
-    let stem = ((path as NSString).lastPathComponent as NSString).deletingPathExtension
-    return ModelDescription(
-      name: package?.name ?? stem, task: task, format: location.format,
+    var model = ModelDescription(
+      name: location.modelName, task: task, format: location.format,
       precision: package?.precision?.value ?? precision, path: path, files: files(),
       source: source(), input: input, output: output, nms: suppression(output), notes: notes)
+    if let package { model.take(package, in: location.packageDirectory) }
+    return model
   }
 
   private func statedTask() throws(ModelError) -> ModelTask? {
@@ -93,11 +94,8 @@ struct DescriptionBuilder {
   }
 
   private func files() -> [ModelFile] {
+    if let listed = location.listedFiles { return listed }
     let name = (path as NSString).lastPathComponent
-    if let listed = package?.files?.items, !listed.isEmpty {
-      let files = listed.map { ModelFile(path: $0.path, sha256: $0.sha256) }
-      return files.filter { path.hasSuffix($0.path) } + files.filter { !path.hasSuffix($0.path) }
-    }
     var files = [ModelFile(path: name, sha256: nil)]
     let weights = (name as NSString).deletingPathExtension + ".bin"
     let directory = (path as NSString).deletingLastPathComponent
@@ -116,9 +114,6 @@ struct DescriptionBuilder {
   }
 
   private func suppression(_ output: ModelOutput) -> SuppressionSettings {
-    SuppressionSettings(
-      embedded: output.layout == .endToEnd || package?.nms?.embedded == true,
-      confidence: package?.nms?.confidence, iou: package?.nms?.iou,
-      classAgnostic: package?.nms?.classAgnostic, maxDetections: package?.nms?.maxDetections?.value)
+    SuppressionSettings(package?.nms, embedded: output.layout == .endToEnd)
   }
 }

@@ -146,6 +146,7 @@ extension DescriptionBuilder {
     return ModelInput(
       name: port.name, width: frame.width, height: frame.height, channelOrder: order ?? .rgb,
       layout: frame.layout, elementType: port.elementType, resize: resize,
+      interpolation: stated?.interpolation?.value,
       padValue: stated?.padValue.map { Int($0.rounded()) } ?? metadata.padValue ?? 114,
       mean: range.mean, std: range.std, scale: range.scale, embeddedPreprocessing: embedded,
       dynamicSpatial: frame.dynamicSpatial,

@@ -51,6 +51,15 @@ struct WholeNumber: Decodable {
   }
 }
 
+/// A value that only people read: one of another type is passed over.
+struct Lenient<Value: Decodable>: Decodable {
+  var value: Value?
+
+  init(from decoder: any Decoder) throws {
+    value = try? decoder.singleValueContainer().decode(Value.self)
+  }
+}
+
 /// A value that converters spell in several ways (`NCHW`, `nchw`; `float32`, `f32`).
 struct Spelled<Value: CaseIterable & RawRepresentable & Sendable>: Decodable
 where Value.RawValue == String {
@@ -60,7 +69,8 @@ where Value.RawValue == String {
     let container = try decoder.singleValueContainer()
     let text = try container.decode(String.self)
     let byName = ElementType(converterName: text) as? Value
-    guard let value = byName ?? Value(rawValue: text.lowercased()) else {
+    let same = Value.allCases.first { $0.rawValue.lowercased() == text.lowercased() }
+    guard let value = byName ?? same else {
       let known = Value.allCases.map(\.rawValue).joined(separator: ", ")
       throw DecodingError.dataCorruptedError(
         in: container, debugDescription: "is \"\(text)\", not one of \(known)")

@@ -40,7 +40,16 @@ struct ModelLocation {
   }
 
   private static func inDirectory(_ directory: String) throws(ModelError) -> ModelLocation {
-    if format(of: directory) == .coreml { return ModelLocation(path: directory, format: .coreml) }
+    if format(of: directory) == .coreml {
+      // `inside/model.mlpackage/` has its metadata beside it.
+      let path = directory.hasSuffix("/") ? String(directory.dropLast()) : directory
+      let parent = (path as NSString).deletingLastPathComponent
+      let beside = try package(in: parent.isEmpty ? "." : parent)
+      if let beside, (beside.path as NSString).lastPathComponent == (path as NSString).lastPathComponent {
+        return beside
+      }
+      return ModelLocation(path: path, format: .coreml)
+    }
     if let package = try package(in: directory) { return package }
     let names = try entries(of: directory)
     let models = names.filter { format(of: $0) == .openvino || format(of: $0) == .onnx }
@@ -62,8 +71,8 @@ struct ModelLocation {
   private static func bareFile(_ path: String, in directory: String) throws(ModelError) -> ModelLocation {
     let name = (path as NSString).lastPathComponent
     guard let format = format(of: path) else { throw unsupported(path) }
-    if format == .coreml { return ModelLocation(path: path, format: .coreml) }
     if let package = try? package(in: directory), package.path == join(directory, name) { return package }
+    if format == .coreml { return ModelLocation(path: path, format: .coreml) }
     var location = ModelLocation(path: path, format: format)
     let names = (try? entries(of: directory)) ?? []
     guard names.contains(sidecarName) else { return location }
@@ -83,9 +92,11 @@ struct ModelLocation {
     let package = try PackageMetadata.read(metadataPath)
     let wanted = package.format.value
     let listed = (package.files?.items ?? []).map(\.path)
-    let candidates = (listed.isEmpty ? try entries(of: directory) : listed).filter {
-      format(of: $0) == wanted
+    var candidates = (listed.isEmpty ? try entries(of: directory) : listed).compactMap { path in
+      wanted == .coreml ? coreMLRoot(of: path) : format(of: path) == wanted ? path : nil
     }
+    // A Core ML package is a directory, of which the files are listed.
+    if wanted == .coreml { candidates = Array(Set(candidates)).sorted() }
     guard let name = candidates.first else {
       throw ModelError(
         .noSingleModel, directory, "files in \(PackageMetadata.fileName) names no \(wanted.rawValue) model")
@@ -101,6 +112,13 @@ struct ModelLocation {
         .unreadable, path, "no such file, although \(PackageMetadata.fileName) names it")
     }
     return ModelLocation(path: path, format: wanted, package: package, packagePath: metadataPath)
+  }
+
+  /// `model.mlpackage` for that and for everything inside; `nil` for what belongs to no Core ML model.
+  private static func coreMLRoot(of path: String) -> String? {
+    let parts = path.split(separator: "/")
+    let end = parts.firstIndex { part in format(of: String(part)) == .coreml }
+    return end.map { parts[...$0].joined(separator: "/") }
   }
 
   private static func entries(of directory: String) throws(ModelError) -> [String] {

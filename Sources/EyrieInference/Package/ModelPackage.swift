@@ -6,7 +6,8 @@ public enum ModelPackage {
   /// - Parameters:
   ///   - path: one of
   ///     - a directory with `conversion_metadata.json` (schema `eyrie.model/1`); where it states the SHA-256
-  ///       of its files, they are compared;
+  ///       of its files, they are compared. A Core ML model needs it: the metadata is all that is read of one,
+  ///       and any system can describe it;
   ///     - a directory that an exporter made, with one `.xml` or `.onnx`, and perhaps a `metadata.yaml`;
   ///     - an OpenVINO `.xml` with its `.bin` beside it; metadata beside it or in it is used;
   ///     - an `.onnx`; metadata in it is used, then what is beside it.
@@ -29,9 +30,7 @@ public enum ModelPackage {
       precision = file.precision
       metadata = file.exportMetadata
     case .coreml:
-      throw ModelError(
-        .unsupportedFormat, location.path,
-        "is a Core ML model, which only Apple systems run; export to OpenVINO or ONNX as well")
+      return try CoreMLDescriber(location: location, expected: task).describe()
     }
     if let sidecar = location.sidecar {
       let beside = try MetadataYAML.read(sidecar)

@@ -132,10 +132,37 @@ extension DescriptionBuilder {
         .unsupportedModel, path, "its output \(list([port])) has \(length) classes, but \(count) are named")
     }
     let kind = package?.output?.kind?.value ?? inferredScores(port)
+    let list = try topK(in: outputs, besides: index, classCount: length)
     return ModelOutput(
       kind: kind, names: outputs.map(\.name), index: index, labels: labels(length), classCount: length,
-      dimension: nil, normalized: nil, topK: package?.output?.topK?.value, shape: port.shape,
-      elementType: port.elementType, layout: nil, objectness: false)
+      topK: list?.count ?? package?.output?.topK?.value, topKOutputs: list?.outputs, shape: port.shape,
+      elementType: port.elementType)
+  }
+
+  /// The two outputs that list the best classes: k scores, and as many indices in whole numbers.
+  private mutating func topK(
+    in outputs: [OpenVINOModel.Port], besides index: Int, classCount: Int
+  ) throws(ModelError) -> (outputs: TopKOutputs, count: Int)? {
+    let others = outputs.enumerated().filter { $0.offset != index }.map(\.element)
+    guard !others.isEmpty else { return nil }
+    let indices = others.filter { $0.elementType == .i64 || $0.elementType == .i32 }
+    let pairs = indices.flatMap { indices in
+      others.filter { scores in
+        (scores.elementType == .f32 || scores.elementType == .f16) && scores.shape == indices.shape
+      }.map { scores in (scores: scores, indices: indices) }
+    }
+    guard pairs.count == 1, let pair = pairs.first, let count = vectorLength(pair.indices.shape),
+      count <= classCount
+    else {
+      notes.append("of the outputs \(list(outputs)), only \(outputs[index].name) is read")
+      return nil
+    }
+    if let stated = package?.output?.topK?.value, stated != count {
+      throw ModelError(
+        .invalidMetadata, location.packagePath,
+        "output.top_k is \(stated), which contradicts the model's output \(list([pair.indices]))")
+    }
+    return (TopKOutputs(scores: pair.scores.name, indices: pair.indices.name), count)
   }
 
   private mutating func inferredScores(_ port: OpenVINOModel.Port) -> OutputKind {

@@ -17,6 +17,17 @@ struct PackageMetadata: Decodable {
   var input: Input?
   var output: Output?
   var nms: Suppression?
+  var validation: Validation?
+  var benchmark: JSONValue?
+  var coreml: CoreML?
+  var createdAt: Lenient<String>?
+  var tools: JSONValue?
+
+  enum CodingKeys: String, CodingKey {
+    case schema, name, task, format, precision, files, source, input, output, nms, validation, benchmark, coreml
+    case createdAt = "created_at"
+    case tools
+  }
 
   struct File: Decodable {
     var path: String
@@ -31,6 +42,7 @@ struct PackageMetadata: Decodable {
     var layout: Spelled<InputLayout>?
     var elementType: Spelled<ElementType>?
     var resize: Spelled<ResizeMode>?
+    var interpolation: Spelled<Interpolation>?
     var padValue: Double?
     var mean: OneOrMany<Double>?
     var std: OneOrMany<Double>?
@@ -44,7 +56,7 @@ struct PackageMetadata: Decodable {
       case channelOrder = "channel_order"
       case layout
       case elementType = "element_type"
-      case resize
+      case resize, interpolation
       case padValue = "pad_value"
       case mean, std, scale
       case embeddedPreprocessing = "embedded_preprocessing"
@@ -81,6 +93,36 @@ struct PackageMetadata: Decodable {
       case embedded, confidence, iou
       case classAgnostic = "class_agnostic"
       case maxDetections = "max_detections"
+    }
+  }
+
+  /// Only `passed` and `golden` decide anything; the rest is passed on.
+  struct Validation: Decodable {
+    var reference: Lenient<String>?
+    var inputs: JSONValue?
+    var maxAbsError: JSONValue?
+    var agreement: JSONValue?
+    var passed: Bool?
+    var golden: String?
+
+    enum CodingKeys: String, CodingKey {
+      case reference, inputs
+      case maxAbsError = "max_abs_error"
+      case agreement, passed, golden
+    }
+  }
+
+  struct CoreML: Decodable {
+    var computeUnits: Spelled<CoreMLSettings.ComputeUnits>?
+    var minimumDeploymentTarget: Lenient<String>?
+    var aneOptimized: Bool?
+    var aneReport: JSONValue?
+
+    enum CodingKeys: String, CodingKey {
+      case computeUnits = "compute_units"
+      case minimumDeploymentTarget = "minimum_deployment_target"
+      case aneOptimized = "ane_optimized"
+      case aneReport = "ane_report"
     }
   }
 

@@ -1,5 +1,3 @@
-import Foundation
-
 extension PackageMetadata {
   /// Checks what types cannot say.
   /// - Throws: ``ModelError`` that names the key.
@@ -42,13 +40,18 @@ extension PackageMetadata {
     if let most = nms?.maxDetections?.value, most < 1 {
       try fail("nms.max_detections", "is \(most), not at least 1")
     }
-    for file in files?.items ?? [] {
-      let parts = file.path.split(separator: "/", omittingEmptySubsequences: false)
-      if file.path.isEmpty || file.path.hasPrefix("/") || parts.contains("..") {
-        try fail("files.path", "\"\(file.path)\" does not stay inside the package")
-      }
+    for file in files?.items ?? [] where !Self.staysInside(file.path) {
+      try fail("files.path", "\"\(file.path)\" does not stay inside the package")
+    }
+    if let golden = validation?.golden, !Self.staysInside(golden) {
+      try fail("validation.golden", "\"\(golden)\" does not stay inside the package")
     }
     try checkKind(fail)
+  }
+
+  private static func staysInside(_ path: String) -> Bool {
+    let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+    return !path.isEmpty && !path.hasPrefix("/") && !parts.contains("..")
   }
 
   private func checkKind(_ fail: (String, String) throws(ModelError) -> Never) throws(ModelError) {
@@ -62,42 +65,6 @@ extension PackageMetadata {
     if belongs != task.value {
       try fail(
         "output.kind", "is \"\(kind.rawValue)\", which does not go with task \"\(task.value.rawValue)\"")
-    }
-  }
-}
-
-extension ModelLocation {
-  /// Compares the package's files with the digests it states, so that one that is damaged, half copied or
-  /// exchanged is not run.
-  mutating func checkDigests() throws(ModelError) {
-    let directory = (packagePath as NSString).deletingLastPathComponent
-    for file in package?.files?.items ?? [] {
-      guard let stated = file.sha256?.lowercased(), !stated.isEmpty else { continue }
-      guard stated.utf8.count == 64, stated.allSatisfy({ $0.isASCII && $0.isHexDigit }) else {
-        notes.append(
-          "the sha256 of \(file.path) in \(PackageMetadata.fileName) is not 64 hexadecimal digits, and was not checked"
-        )
-        continue
-      }
-      let path = (directory as NSString).appendingPathComponent(file.path)
-      if isDirectory(path) { continue }
-      guard fileSize(path) != nil else {
-        throw ModelError(.unreadable, path, "no such file, although \(PackageMetadata.fileName) names it")
-      }
-      let found: String
-      do {
-        found = try SHA256.hexadecimal(ofFile: path)
-      } catch {
-        throw ModelError(
-          .unreadable, path,
-          "cannot be read: \(reason(of: error))")
-      }
-      guard found == stated else {
-        throw ModelError(
-          .corrupt, path,
-          "is not the file that was packed: its SHA-256 is \(found.prefix(12))…, \(PackageMetadata.fileName) "
-            + "states \(stated.prefix(12))…; copy or convert the model again")
-      }
     }
   }
 }
