@@ -40,7 +40,8 @@ struct CoreMLDescriber {
 
   private func missing(_ key: String) -> ModelError {
     ModelError(
-      .invalidMetadata, location.packagePath, "\(key) is missing, and a Core ML model does not tell it otherwise")
+      .invalidMetadata, location.packagePath,
+      "\(key) is missing, and a Core ML model does not tell it otherwise")
   }
 
   private func describeInput() throws(ModelError) -> ModelInput {

@@ -24,7 +24,8 @@ struct PackageMetadata: Decodable {
   var tools: JSONValue?
 
   enum CodingKeys: String, CodingKey {
-    case schema, name, task, format, precision, files, source, input, output, nms, validation, benchmark, coreml
+    case schema, name, task, format, precision, files, source, input, output, nms, validation, benchmark,
+      coreml
     case createdAt = "created_at"
     case tools
   }
