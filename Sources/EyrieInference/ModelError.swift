@@ -21,6 +21,8 @@ public struct ModelError: Error, Sendable, Equatable, CustomStringConvertible {
     case invalidOption
     /// A model that, by its converter's own check, does not give the results it should.
     case failedValidation
+    /// A package without a golden file, or one that cannot judge what was asked for.
+    case noGolden
     /// A model that does not give the results that its package's golden file has for the same input.
     case failedGolden
     /// The inference library failed.
@@ -34,7 +36,8 @@ public struct ModelError: Error, Sendable, Equatable, CustomStringConvertible {
   /// The reason, without the path.
   public let reason: String
 
-  init(_ code: Code, _ path: String, _ reason: String) {
+  /// Makes an error. Meant for backends and for those who check models.
+  public init(_ code: Code, _ path: String, _ reason: String) {
     self.code = code
     self.path = path
     self.reason = reason

@@ -1,16 +1,18 @@
 import ArgumentParser
+import EyrieInference
 import EyriePipeline
 
 struct ModelCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "model",
-    abstract: "Inspect and fetch models.",
+    abstract: "Inspect, check and fetch models.",
     discussion: """
       EXAMPLES
         eyrie model inspect yolov8n_openvino_model
+        eyrie model check models/yolov8n
         eyrie model fetch yolov8n
       """,
-    subcommands: [Inspect.self, Fetch.self])
+    subcommands: [Inspect.self, Check.self, Fetch.self])
 
   struct Inspect: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -28,6 +30,35 @@ struct ModelCommand: AsyncParsableCommand {
     func run() async throws {
       let report = try await Inspection.model(model)
       try Terminal.result(report)
+    }
+  }
+
+  struct Check: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Check that a package is undamaged and gives the results it was packed with.",
+      discussion: """
+        EXAMPLES
+          eyrie model check models/yolov3-tiny
+          eyrie model check models/yolov8n --precision f32 --json
+
+        Compares the files with their SHA-256, and replays the package's golden file: an input, and the outputs
+        that the original model gives for it. Exit code 1 if anything differs by more than it may, 2 if there is
+        nothing to check.
+        """)
+
+    @Argument(help: ArgumentHelp("A model package.", valueName: "dir"))
+    var model: String
+
+    @Option(help: "The arithmetic to run it in: auto, f32, bf16 or f16 (default: f32, then auto).")
+    var precision: ExecutionPrecision?
+
+    @Flag(help: "Print JSON instead of a table.")
+    var json = false
+
+    func run() async throws {
+      let report = try await ModelCheck(model, precision: precision).run { Terminal.log($0) }
+      try Terminal.result(json ? try report.json() : Terminal.printable(ModelCheckTable(report).description))
+      if let failure = report.failure { throw EyrieFailure(.run, failure) }
     }
   }
 

@@ -14,7 +14,7 @@ extension Golden {
     }
     guard let tolerance = tolerances[session.executedPrecision] else {
       throw ModelError(
-        .invalidOption, path, "states no tolerance for \(session.executedPrecision.rawValue)")
+        .noGolden, path, "states no tolerance for \(session.executedPrecision.rawValue)")
     }
     let comparisons: [GoldenReport.Comparison]
     do {

@@ -110,8 +110,11 @@ public struct BenchRun: Sendable {
   {
     let session: InferenceSession
     do throws(ModelError) {
-      session = try await OpenVINOBackend.open(
-        options.model, expecting: .detect, options: options.compileOptions)
+      let proof = try await withBlockingThread(named: "model") { () throws(ModelError) in
+        try ModelProof(options.model, expecting: .detect, by: .system)
+      }
+      session = try await ModelBackend.system.compile(proof.model, options.compileOptions)
+      try await proof.check(session, by: .system, options: options.compileOptions)
     } catch {
       throw EyrieFailure(.usage, "\(error)")
     }

@@ -17,7 +17,7 @@ public struct DetectionRun: Sendable {
 
   /// - Parameter options: what to do.
   public init(_ options: RunOptions) {
-    self.init(options, backend: .openVINO)
+    self.init(options, backend: .system)
   }
 
   init(_ options: RunOptions, backend: ModelBackend) {
@@ -37,7 +37,8 @@ public struct DetectionRun: Sendable {
     try outputs.check(input: options.input)
     let input = MediaInput(options.input)
     // The cheap and likely mistakes come first: the model's files, the input, the endpoint.
-    let description = try await loadModel()
+    let proof = try await loadModel()
+    let description = proof.model
     try outputs.check(model: description)
     let detector = try DetectorSetup(model: description, options: options)
     let source = try sourceID(of: input)
@@ -53,7 +54,7 @@ public struct DetectionRun: Sendable {
         modelName: description.name, labels: labels))
     let endpoint = try await open(publish, stop: stop)
     let boundAt = ContinuousClock.now
-    let session = try await compile(description)
+    let session = try await compile(proof)
     try checkNotStopped(stop)
     for note in session.model.notes { reporter.log("model \(session.model.name): \(note)") }
     if let endpoint {
@@ -88,10 +89,10 @@ public struct DetectionRun: Sendable {
     if stop.isRequested { throw EyrieFailure(.stopped, "stopped before the first frame") }
   }
 
-  private func loadModel() async throws(EyrieFailure) -> ModelDescription {
+  private func loadModel() async throws(EyrieFailure) -> ModelProof {
     do throws(ModelError) {
       return try await withBlockingThread(named: "model") { () throws(ModelError) in
-        try backend.load(options.model)
+        try ModelProof(options.model, expecting: .detect, by: backend)
       }
     } catch {
       throw EyrieFailure(.usage, "\(error)")
@@ -116,12 +117,12 @@ public struct DetectionRun: Sendable {
     }
   }
 
-  private func compile(_ description: ModelDescription) async throws(EyrieFailure) -> InferenceSession {
+  /// Compiles the model, and proves it: nothing is published of one that does not give what it should.
+  private func compile(_ proof: ModelProof) async throws(EyrieFailure) -> InferenceSession {
     do throws(ModelError) {
-      return try await withBlockingThread(named: "inference") { () throws(ModelError) in
-        // OpenVINO's threads inherit the name.
-        try backend.compile(description, options.compileOptions)
-      }
+      let session = try await backend.compile(proof.model, options.compileOptions)
+      try await proof.check(session, by: backend, options: options.compileOptions)
+      return session
     } catch {
       throw EyrieFailure(.usage, "\(error)")
     }
