@@ -1,8 +1,7 @@
 /// Describes a Core ML model from its package's metadata alone: the model itself can only be opened on Apple
 /// systems, but what it takes and gives is to be known on all.
 struct CoreMLDescriber {
-  /// The names of the outputs of a Core ML detector that suppresses by itself: coremltools' and Ultralytics' own.
-  static let suppressedNames = ["coordinates", "confidence"]
+  private static let suppressedNames = [SuppressedBoxes.coordinates, SuppressedBoxes.confidence]
 
   private let location: ModelLocation
   private let package: PackageMetadata

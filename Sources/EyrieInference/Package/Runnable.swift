@@ -20,6 +20,10 @@ extension ModelDescription {
     #endif
   }
 
+  /// The arithmetic of a Core ML model, which its file fixes: only what was converted in float32 is computed in
+  /// it, everywhere else half precision takes part.
+  var coreMLPrecision: ExecutionPrecision { precision == .float32 ? .f32 : .f16 }
+
   private static func text(_ value: JSONValue) -> String? {
     switch value {
     case .integer(let number): "\(number)"

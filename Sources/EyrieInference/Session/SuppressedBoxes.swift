@@ -1,6 +1,10 @@
 /// The boxes of a Core ML detector that suppresses by itself: `coordinates` `[n,4]` (centre x, centre y, width,
 /// height as fractions of the input) and `confidence` `[n,C]` (one score a class).
 enum SuppressedBoxes {
+  /// The names of the two outputs, as coremltools and Ultralytics have them.
+  static let coordinates = "coordinates"
+  static let confidence = "confidence"
+
   /// Joins both to rows of ``DetectionLayout/endToEnd``: left, top, right, bottom in pixels of the input, the
   /// score of the best class (the lowest index among equals), that class.
   /// - Parameters:
