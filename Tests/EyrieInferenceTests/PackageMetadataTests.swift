@@ -15,11 +15,12 @@ struct PackageMetadataTests {
   private static let whole = """
     {
       "schema": "eyrie.model/1", "name": "helmets", "task": "detect", "format": "openvino", "precision": "int8",
-      "files": [{"path": "model.bin", "sha256": "00"}, {"path": "model.xml", "sha256": "ff", "more": 1}],
+      "files": [{"path": "model.bin", "sha256": "00"}, {"path": "model.xml", "sha256": "ff", "more": 1},
+        {"path": "golden.json", "sha256": "aa"}],
       "source": {"name": "helmets.pt", "sha256": "ab", "framework": "pytorch", "version": "2.1", "license": "MIT"},
       "input": {
         "name": "images", "width": 64, "height": 64, "channel_order": "bgr", "layout": "NCHW",
-        "element_type": "float32", "resize": "stretch", "pad_value": 0, "mean": [0.1, 0.2, 0.3], "std": 2,
+        "element_type": "float32", "resize": "stretch", "interpolation": "bicubic", "pad_value": 0, "mean": [0.1, 0.2, 0.3], "std": 2,
         "scale": 0.5, "embedded_preprocessing": false, "dynamic_spatial": false, "stride": 16, "later": {}
       },
       "output": {
@@ -27,8 +28,10 @@ struct PackageMetadataTests {
         "normalized": null, "top_k": null
       },
       "nms": {"embedded": false, "confidence": 0.3, "iou": 0.6, "class_agnostic": true, "max_detections": 50},
-      "coreml": null,
-      "validation": {"golden": "golden.json", "passed": true, "inputs": [1, "x", {"deep": [null]}]},
+      "coreml": {"compute_units": "cpu_and_ne", "minimum_deployment_target": "iOS15", "ane_optimized": true,
+        "ane_report": {"operations": [{"name": "conv", "fits": true}]}},
+      "validation": {"golden": "golden.json", "passed": true, "inputs": [1, "x", {"deep": [null]}],
+        "reference": "torch 2.13", "max_abs_error": 1e-5, "agreement": {"top_1": 1.0}},
       "benchmark": {"fps": 3.5}, "created_at": "2026-01-01T00:00:00Z", "tools": {"openvino": "2026.4.1"}
     }
     """
@@ -66,18 +69,22 @@ struct PackageMetadataTests {
   }
 
   @Test func everyField() throws {
-    let (graph, weights) = (
+    try directory.write("{}", "golden.json")
+    let (graph, weights, golden) = (
       try SHA256.hexadecimal(ofFile: directory.path("model.xml")),
-      try SHA256.hexadecimal(ofFile: directory.path("model.bin"))
+      try SHA256.hexadecimal(ofFile: directory.path("model.bin")),
+      try SHA256.hexadecimal(ofFile: directory.path("golden.json"))
     )
     let model = try load(
-      Self.whole.replacing("\"ff\"", with: "\"\(graph)\"").replacing("\"00\"", with: "\"\(weights)\""))
+      Self.whole.replacing("\"ff\"", with: "\"\(graph)\"").replacing("\"00\"", with: "\"\(weights)\"")
+        .replacing("\"aa\"", with: "\"\(golden)\""))
     #expect(model.name == "helmets")
     #expect(model.task == .detect)
     #expect(model.precision == .int8)
     #expect(
       model.files == [
         ModelFile(path: "model.xml", sha256: graph), ModelFile(path: "model.bin", sha256: weights),
+        ModelFile(path: "golden.json", sha256: golden),
       ])
     #expect(model.source.license == "MIT")
     #expect(model.source.framework == "pytorch")
@@ -94,6 +101,53 @@ struct PackageMetadataTests {
     #expect(model.nms.classAgnostic == true)
     #expect(model.nms.maxDetections == 50)
     #expect(model.notes.isEmpty, "\(model.notes)")
+    #expect(model.input.interpolation == .bicubic)
+    #expect(model.packageDirectory == directory.root)
+    #expect(model.validation?.reference == "torch 2.13")
+    #expect(
+      model.validation?.inputs == .array([.integer(1), .string("x"), .object(["deep": .array([.null])])]))
+    #expect(model.validation?.maxAbsError == .number(1e-5))
+    #expect(model.validation?.agreement == .object(["top_1": .integer(1)]))
+    #expect(model.validation?.passed == true)
+    #expect(model.validation?.golden == "golden.json")
+    #expect(model.coreml?.computeUnits == .cpuAndNeuralEngine)
+    #expect(model.coreml?.minimumDeploymentTarget == "iOS15")
+    #expect(model.coreml?.aneOptimized == true)
+    #expect(model.coreml?.aneReport != nil)
+    #expect(model.benchmark == .object(["fps": .number(3.5)]))
+    #expect(model.createdAt == "2026-01-01T00:00:00Z")
+    #expect(model.tools == .object(["openvino": .string("2026.4.1")]))
+    let json = try JSONEncoder().encode(model)
+    #expect(try JSONDecoder().decode(ModelDescription.self, from: json) == model)
+  }
+
+  @Test func whatOnlyPeopleReadMayBeAnything() throws {
+    let model = try load(
+      #"{"schema": "eyrie.model/1", "task": "detect", "format": "openvino", "created_at": 7, "tools": [null], "#
+        + #""benchmark": "fast", "validation": {"reference": 1, "max_abs_error": {"boxes": 0.1}}, "coreml": {}}"#
+    )
+    #expect(model.createdAt == nil)
+    #expect(model.tools == .array([.null]))
+    #expect(model.benchmark == .string("fast"))
+    #expect(model.validation?.maxAbsError == .object(["boxes": .number(0.1)]))
+  }
+
+  @Test func aPackageThatFailedItsOwnCheckIsDescribedAndNotRun() throws {
+    let model = try load(
+      #"{"schema": "eyrie.model/1", "task": "detect", "format": "openvino", "validation": {"passed": false, "max_abs_error": 0.5}}"#
+    )
+    #expect(model.validation?.passed == false)
+    let error = #expect(throws: ModelError.self) { try OpenVINOBackend.compile(model) }
+    #expect(error?.code == .failedValidation)
+    #expect(error?.reason.contains("validation.passed is false") == true)
+    #expect(error?.reason.contains("0.5") == true)
+  }
+
+  @Test func aGoldenFileThatIsNotComparedIsNoted() throws {
+    let least = #"{"schema": "eyrie.model/1", "task": "detect", "format": "openvino""#
+    #expect(try load(least + "}").notes.contains { $0.contains("no golden file") })
+    let noted = try load(least + #", "validation": {"golden": "golden.safetensors"}}"#)
+    #expect(noted.notes.contains { $0.contains("golden.safetensors has no sha256") })
   }
 
   @Test func theModelFileLeadsToItsPackage() throws {
@@ -144,6 +198,12 @@ struct PackageMetadataTests {
     Mistake(old: "\"model.xml\"", new: "\"/etc/passwd\"", says: "files.path"),
     Mistake(old: "\"model.xml\"", new: "\"other.xml\"", says: "other.xml: no such file"),
     Mistake(old: "\"model.xml\"", new: "\"model.onnx\"", says: "names no openvino model"),
+    Mistake(old: "\"bicubic\"", new: "\"lanczos\"", says: "input.interpolation is \"lanczos\""),
+    Mistake(old: "\"golden.json\", \"passed\"", new: "\"../x\", \"passed\"", says: "validation.golden"),
+    Mistake(old: "\"golden.json\", \"passed\"", new: "7, \"passed\"", says: "validation.golden is no text"),
+    Mistake(
+      old: "\"passed\": true", new: "\"passed\": \"yes\"", says: "validation.passed is no true or false"),
+    Mistake(old: "cpu_and_ne", new: "tpu", says: "coreml.compute_units is \"tpu\""),
     Mistake(old: "{\n  \"schema\"", new: "{{\n \"schema\"", says: "is no JSON that can be read"),
   ]
 
@@ -164,16 +224,6 @@ struct PackageMetadataTests {
         try load(String(decoding: Self.whole.utf8.prefix(length), as: UTF8.self))
       }
     }
-  }
-
-  @Test func coreMLPackageIsForApple() throws {
-    try directory.write("x", "net.mlpackage/Manifest.json")
-    let error = #expect(throws: ModelError.self) {
-      try load(
-        #"{"schema": "eyrie.model/1", "task": "detect", "format": "coreml", "files": [{"path": "net.mlpackage"}]}"#
-      )
-    }
-    #expect(error?.code == .unsupportedFormat)
   }
 
   @Test func labelsAsAnObject() throws {

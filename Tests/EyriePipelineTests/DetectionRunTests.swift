@@ -18,7 +18,7 @@ struct DetectionRunTests {
   ) throws -> ModelBackend {
     let session = try FakeModel.session(requests: requests, body: body)
     return ModelBackend(
-      load: { (_) throws(ModelError) in session.model },
+      load: { (_, _) throws(ModelError) in session.model },
       compile: { (_, _) throws(ModelError) in session })
   }
 
@@ -120,9 +120,9 @@ struct DetectionRunTests {
     try await Clip.pattern(scratch.path("clip.mp4"), frames: 3)
     let session = try FakeModel.session(requests: 1) { _ in FakeModel.nothing }
     let slow = ModelBackend(
-      load: { (_) throws(ModelError) in session.model },
+      load: { (_, _) throws(ModelError) in session.model },
       compile: { (_, _) throws(ModelError) in
-        Thread.sleep(forTimeInterval: 1)
+        try? await Task.sleep(for: .seconds(1))
         return session
       })
     let start = ContinuousClock.now

@@ -51,10 +51,18 @@ public struct ONNXBuilder {
     _ operation: String, _ inputs: [String], _ output: String, integers: [String: Int] = [:],
     lists: [String: [Int]] = [:]
   ) {
+    node(operation, inputs, outputs: [output], integers: integers, lists: lists)
+  }
+
+  /// Adds an operation that has several outputs; it is named after the first.
+  public mutating func node(
+    _ operation: String, _ inputs: [String], outputs: [String], integers: [String: Int] = [:],
+    lists: [String: [Int]] = [:]
+  ) {
     var node = Wire()
     for input in inputs { node.text(1, input) }
-    node.text(2, output)
-    node.text(3, output)
+    for output in outputs { node.text(2, output) }
+    node.text(3, outputs.first ?? operation)
     node.text(4, operation)
     for (name, value) in integers {
       var attribute = Wire()

@@ -70,7 +70,7 @@ struct GoldenReader {
     var indices: [Int] = []
     for index in file.integers(of: tensor) {
       guard let index = Int(exactly: index), (0..<Int(Int32.max)).contains(index) else {
-        throw damage("\(index) is no index of an anchor")
+        throw damage("anchors has \(index), which is no index")
       }
       indices.append(index)
     }
