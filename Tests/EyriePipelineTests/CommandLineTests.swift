@@ -55,6 +55,7 @@ struct CommandLineTests {
       (["subscribe", "tcp://127.0.0.1:1", "--topic", "nonsense/"], "nonsense"),
       (["probe"], "input"),
       (["model", "inspect", "/no/such/model"], "/no/such/model"),
+      (["model", "check", "/no/such/model"], "/no/such/model"),
       (["nonsense"], "nonsense"),
     ])
   func badArguments(arguments: [String], hint: String) async throws {
@@ -129,7 +130,9 @@ struct CommandLineTests {
   @Test("shows help for every command, with an example")
   func help() async throws {
     for command in [
-      [], ["run"], ["subscribe"], ["probe"], ["model"], ["model", "inspect"], ["model", "fetch"], ["bench"],
+      [], ["run"], ["subscribe"], ["probe"], ["model"], ["model", "inspect"], ["model", "check"],
+      ["model", "fetch"],
+      ["bench"],
     ] {
       let result = try await Tool.eyrie.run(command + ["--help"])
       #expect(result.code == 0)
