@@ -11,7 +11,7 @@ public struct ModelCheckTable: CustomStringConvertible {
 
   /// The table, without a line break at the end.
   public var description: String {
-    var rows = [["what", "reference", "allowed", "found", ""]]
+    var rows = [["what", "reference", "allowed", "found", "result"]]
     if let damage = report.damage {
       rows.append(["files", "SHA-256, form", "no damage", damage, "FAIL"])
     } else {
