@@ -105,7 +105,6 @@ struct ModelCheckTests {
     let path = try write(package)
     for (model, hint) in [
       (path, "no golden file"), (scratch.path("absent"), "no such file"),
-      (TinyDetector.path, "no golden file"),
     ] {
       let result = try await check(model)
       #expect(result.code == 2, "\(result.errors)")
