@@ -1,5 +1,6 @@
 import EyrieTestSupport
 import Foundation
+import Synchronization
 import Testing
 
 @testable import EyrieInference
@@ -172,6 +173,32 @@ struct GoldenTests {
     #expect(try await golden.replay(on: session).passed)
     #expect(session.availableCount == 1)
     #expect(try await answer() == before)
+  }
+
+  @Test func thePictureLiesAtTheTopLeftAndTheRestIsPadding() async throws {
+    let package = GoldenPackage(.featuresFirst(classes: 2, anchors: 84))
+    let (model, golden) = try load(package)
+    let seen = Mutex<[UInt8]>([])
+    let request = EyrieTestSupport.FakeRequest(inputBytes: 64 * 64 * 3, shape: [1, 6, 84]) { input in
+      seen.withLock { $0 = Array(input) }
+      var output = [Float](repeating: 0, count: 6 * 84)
+      // Of an anchor that is not in the file.
+      output[2 * 84] = .nan
+      return output
+    }
+    // What an owner before left there.
+    request.input.initializeMemory(as: UInt8.self, repeating: 7)
+    let session = InferenceSession(
+      model: model, deviceName: "fake", executedPrecision: .f32, requests: [request])
+    let report = try await golden.replay(on: session)
+    let picture = try #require(package.golden?.tensors["input"]?.bytes)
+    var expected = [UInt8](repeating: 114, count: 64 * 64 * 3)
+    for row in 0..<32 {
+      expected.replaceSubrange(row * 192..<row * 192 + 144, with: picture[row * 144..<(row + 1) * 144])
+    }
+    let isAsExpected = seen.withLock { $0 == expected }
+    #expect(isAsExpected)
+    #expect(report.comparisons.first { $0.what == "NaN or infinity" }?.found == 1)
   }
 
   // MARK: - The file
