@@ -95,7 +95,9 @@ public struct ModelCheck: Sendable {
   ) async throws(ModelError) -> [GoldenReport] {
     for note in model.notes { log("model \(model.name): \(note)") }
     var reports: [GoldenReport] = []
-    for wanted in precision.map({ [$0] }) ?? [.f32, .auto] {
+    // Core ML chooses the arithmetic itself.
+    let usual: [ExecutionPrecision] = model.format == .coreml ? [.auto] : [.f32, .auto]
+    for wanted in precision.map({ [$0] }) ?? usual {
       var options = CompileOptions()
       options.precision = wanted
       let session = try await backend.compile(model, golden.options(options))
