@@ -41,9 +41,11 @@ struct ModelCommand: AsyncParsableCommand {
           eyrie model check models/yolov3-tiny
           eyrie model check models/yolov8n --precision f32 --json
 
-        Compares the files with their SHA-256, and replays the package's golden file: an input, and the outputs
-        that the original model gives for it. Exit code 1 if anything differs by more than it may, 2 if there is
-        nothing to check.
+        Compares the files with their SHA-256, and replays the package's golden file:
+        an input, and the outputs that the original model gives for it.
+
+        Exit code 1 if anything differs by more than it may, 2 if there is nothing to
+        check.
         """)
 
     @Argument(help: ArgumentHelp("A model package.", valueName: "dir"))
