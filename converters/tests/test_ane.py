@@ -1,6 +1,7 @@
 """The Neural Engine: what fits it, and networks rewritten for it."""
 
 import copy
+import functools
 
 import numpy as np
 import pytest
@@ -46,6 +47,7 @@ def rewritten(kind):
     return apply_ane_optimizations(kind, MODELS[kind](), image_size=YOLO_SIZE, mean=MEAN, std=STD)
 
 
+@functools.cache
 def converted(kind, config=FOR_NEURAL_ENGINE):
     _, size, names, scale = module(kind)
     return convert_program(rewritten(kind), size, config, names, scale=scale, float32_outputs=kind == "yolo")

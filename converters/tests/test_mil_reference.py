@@ -80,6 +80,7 @@ FUNCTIONS = {
     "einsum": lambda x: torch.einsum("bchq,bkhc->bkhq", x.transpose(1, 3) / 99, x / 99),
     "attention": lambda x: nn.functional.scaled_dot_product_attention(x / 50, x / 70, x / 90),
     "norm": lambda x: x / x.norm(dim=1, keepdim=True),
+    "normalize": lambda x: nn.functional.normalize(x.mean((2, 3))),
     "reductions": lambda x: x.mean(1) + x.sum(1) / 3 + x.amax(1),
     "sum of squares": lambda x: (x * x).sum(-1),
     "max_pool": lambda x: nn.functional.max_pool2d(x - 200, 3, 2, 1),
@@ -410,6 +411,45 @@ def test_a_specification_cut_short_raises(damaged):
 def test_no_package_raises(tmp_path):
     with pytest.raises(ConversionError, match="is no Core ML package"):
         MILReference(tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore:Implicitly cleaning up:ResourceWarning")  # a directory of Core ML Tools
+def test_arrays_go_in_as_they_are(tmp_path):
+    ct = load_coremltools()
+
+    @ct.converters.mil.Builder.program(
+        input_specs=[ct.converters.mil.Builder.TensorSpec(shape=(2, 3))], opset_version=ct.target.iOS15
+    )
+    def program(x):
+        return ct.converters.mil.Builder.mul(x=x, y=np.float32(2), name="y")
+
+    converted = ct.convert(program, minimum_deployment_target=ct.target.iOS15, skip_model_load=True)
+    reader = MILReference(save_package(converted, tmp_path / "m.mlpackage"))
+    x = np.arange(6, dtype=np.float32).reshape(2, 3)
+    np.testing.assert_array_equal(reader.run({"x": x})["y"], 2 * x)
+    for wrong in (x.T, x.astype(np.float64)):
+        with pytest.raises(ConversionError, match=r"'x' takes float32 \[2, 3\], not"):
+            reader.run({"x": wrong})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: setattr(d.input[0].type.imageType, "colorSpace", 10), "the colour space GRAYSCALE"),
+        (lambda d: setattr(d.input[0].type.imageType, "colorSpace", 77), "the colour space 77"),
+        (lambda d: setattr(d.output[0].type.multiArrayType, "dataType", 77), "of the type 77"),
+        (
+            lambda d: setattr(d.output[0].type.multiArrayType, "dataType", 0x10000 | 16),
+            "as float16, its program answers",
+        ),
+        (lambda d: setattr(d.output[0], "name", "vector"), "its program has no output 'vector'"),
+    ],
+)
+def test_descriptions_that_do_not_fit_raise(change, message, damaged):
+    path = damaged("clip")
+    change_specification(path, lambda specification: change(specification.description))
+    with pytest.raises(ConversionError, match=message):
+        MILReference(path).run({"image": picture(IMAGE_SIZE, IMAGE_SIZE)})
 
 
 def test_inputs_are_checked():

@@ -30,7 +30,7 @@ from eyrie_convert.coreml.ane_transformer import clip_for_neural_engine, vit_for
 from eyrie_convert.coreml.tools import load_coremltools
 from eyrie_convert.coreml.yolo import CoreMLYOLO
 from eyrie_convert.errors import ConversionError
-from eyrie_convert.mil_reference.package import blocks, read_specification
+from eyrie_convert.mil_reference.package import blocks, enum_name, read_specification
 
 if TYPE_CHECKING:
     from coremltools.models import MLModel
@@ -239,7 +239,7 @@ def _is_weight(tensor: Any) -> bool:
 
 
 def _type(tensor: Any) -> str:
-    return load_coremltools().proto.MIL_pb2.DataType.Name(tensor.dataType)
+    return enum_name(load_coremltools().proto.MIL_pb2.DataType, tensor.dataType)
 
 
 def _shape(tensor: Any) -> list[int]:

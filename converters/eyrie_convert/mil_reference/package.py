@@ -64,6 +64,14 @@ def _root_model(package: Path) -> Path:
     return package / "Data" / relative
 
 
+def enum_name(enum: Any, number: int) -> str:
+    """Return the name of a number in a specification's enumeration, or the number where it has none."""
+    try:
+        return enum.Name(number)
+    except ValueError:
+        return str(number)
+
+
 def blocks(program: Any) -> Iterator[Any]:
     """Return the outermost blocks of an ML program (``MIL_pb2.Program``)."""
     for function in program.functions.values():
@@ -123,7 +131,7 @@ def _check(operation: Any, value: Any, path: Path, file: BinaryIO, length: int) 
     weight = operation.outputs[0].name if operation.outputs else operation.type
     proto = load_coremltools().proto.MIL_pb2
     tensor = value.type.tensorType
-    kind = proto.DataType.Name(tensor.dataType)
+    kind = enum_name(proto.DataType, tensor.dataType)
     if kind not in _TYPES:
         raise ConversionError(f"{path}: the weight {weight!r} has the type {kind}, which the reference cannot read")
     number, size = _TYPES[kind]

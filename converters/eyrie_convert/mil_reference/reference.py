@@ -13,7 +13,7 @@ from torch import Tensor
 from eyrie_convert.coreml.tools import load_coremltools
 from eyrie_convert.errors import ConversionError
 from eyrie_convert.mil_reference.operations import OPERATIONS, Arguments, UnsupportedError
-from eyrie_convert.mil_reference.package import check_weights, read_specification
+from eyrie_convert.mil_reference.package import check_weights, enum_name, read_specification
 from eyrie_convert.mil_reference.suppression import run_suppression
 
 _DTYPES = {
@@ -130,7 +130,7 @@ def _accept_image(feature: Any, value: np.ndarray) -> np.ndarray:
     planes = value.reshape(shape)
     if shape == (height, width, 3):
         planes = planes.transpose(2, 0, 1)
-    order = load_coremltools().proto.FeatureTypes_pb2.ImageFeatureType.ColorSpace.Name(image.colorSpace)
+    order = enum_name(load_coremltools().proto.FeatureTypes_pb2.ImageFeatureType.ColorSpace, image.colorSpace)
     if order == "BGR":
         planes = planes[::-1]
     elif order != "RGB":
@@ -141,8 +141,12 @@ def _accept_image(feature: Any, value: np.ndarray) -> np.ndarray:
 
 
 def _array_type(array: Any) -> np.dtype:
-    name = load_coremltools().proto.FeatureTypes_pb2.ArrayFeatureType.ArrayDataType.Name(array.dataType)
-    return np.dtype({"FLOAT16": "f2", "FLOAT32": "f4", "DOUBLE": "f8", "INT32": "i4", "INT8": "i1"}[name])
+    kinds = load_coremltools().proto.FeatureTypes_pb2.ArrayFeatureType.ArrayDataType
+    name = enum_name(kinds, array.dataType)
+    codes = {"FLOAT16": "f2", "FLOAT32": "f4", "DOUBLE": "f8", "INT32": "i4", "INT8": "i1"}
+    if name not in codes:
+        raise ConversionError(f"a feature's arrays are of the type {name}, which the reference cannot make")
+    return np.dtype(codes[name])
 
 
 class _Program:
