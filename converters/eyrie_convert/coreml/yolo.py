@@ -22,7 +22,8 @@ class CoreMLYOLO(nn.Module):
     def __init__(self, model: nn.Module, image_size: tuple[int, int], *, ane_optimized: bool = False) -> None:
         """``image_size`` is (height, width). Raises ConversionError for another head, or a size it cannot take."""
         super().__init__()
-        head = getattr(model, "model", [None])[-1]
+        layers = getattr(model, "model", None)
+        head = layers[-1] if isinstance(layers, nn.Sequential) and len(layers) else model
         if type(head).__name__ != "Detect" or getattr(head, "end2end", False):
             raise ConversionError(
                 f"Core ML: the detector ends in {type(head).__name__}, and only YOLOv8's Detect can be converted"
