@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev build demo test test-assets test-swift test-swift-release test-converters lint bench format clean
+.PHONY: help setup setup-dev setup-convert build demo test test-assets test-swift test-swift-release test-converters lint bench format clean
 
 MODEL ?= yolov3-tiny
 VIDEO ?= .cache/media/bikes.mp4
@@ -25,6 +25,9 @@ setup: ## Install what building and running need
 
 setup-dev:
 	@scripts/setup --dev
+
+setup-convert: ## Install also what converts models from PyTorch (2 GB)
+	@scripts/setup --convert
 
 build: setup ## Build the release binary, .build/release/eyrie
 	@$(ENV) swift build -c release --product eyrie $(SWIFT_FLAGS)
@@ -49,8 +52,8 @@ test-swift-release: setup-dev
 	@$(ENV) swift build -c release --build-tests $(SWIFT_FLAGS) $(RELEASE_TESTS) \
 	  && swift test -c release --skip-build $(RELEASE_TESTS)
 
-test-converters: setup-dev
-	@cd converters && ../$(PYTHON) -m pytest
+test-converters: setup-convert
+	@cd converters && ../.cache/venv-convert/bin/python -m pytest
 
 lint: setup-dev ## Check style and common mistakes
 	swift format lint --strict --recursive $(SWIFT_FILES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from eyrie_convert.errors import ConversionError
 from eyrie_convert.network import Answers, Architecture, Network, Picture
 from eyrie_convert.options import DEFAULT_PRECISION, ConversionOptions, Target
 from eyrie_convert.quantised import Quantised
-from eyrie_convert.validation import ValidationReport, compare
+from eyrie_convert.validation import ValidationReport, compare, relative_rms
 
 Runner = Callable[[Picture], Answers]
 """Runs a package on a picture of the input's size."""
@@ -36,6 +36,8 @@ class ModelConverter(ABC):
     """Writes one network as one kind of package. Not to be used from two threads at once."""
 
     target: Target
+    keeps_size_open = False
+    """Whether packages of this target run at other sizes than their input's."""
 
     def __init__(self, architecture: Architecture, options: ConversionOptions | None = None):
         self.architecture = architecture
@@ -81,8 +83,8 @@ class ModelConverter(ABC):
         """Write the model file."""
 
     @abstractmethod
-    def _runner(self, directory: Path, network: Network) -> Runner:
-        """Return what runs the package, read back from its files."""
+    def _runner(self, directory: Path, network: Network, size: tuple[int, int] | None = None) -> Runner:
+        """Return what runs the package, read back from its files; at another ``size`` than the input's, if given."""
 
     def _validate_model(self, path: Path) -> ValidationReport:
         """Run the package at ``path`` and compare it with the original, on pictures.
@@ -101,7 +103,27 @@ class ModelConverter(ABC):
         for _, picture in chosen:
             prepared = pictures.prepare(picture, network.input)
             self._compare(report, network, runner(prepared), network.reference(prepared))
+        if self.keeps_size_open and network.input.dynamic:
+            self._validate_other_size(report, path, network)
         return report
+
+    def _validate_other_size(self, report: ValidationReport, path: Path, network: Network) -> None:
+        """Run the package once at a size that is not its usual one: what is traced wrongly is fixed at that one."""
+        spec = network.input
+        name, picture = pictures.bundled()[1]
+        if spec.embedded:
+            size = (picture.shape[1], picture.shape[0])
+            got = self._runner(path, network, size)(picture)
+            expected = network.reference(pictures.prepare(picture, spec))
+            what = network.output_names[0]
+            # The host's resizing rounds to bytes, the package's does not.
+            report.worse("error", "resized_rms_ratio", relative_rms(got[what], expected[what]), 0.03)
+        else:
+            other = replace(spec, height=max(spec.stride, spec.height * 3 // 5 // spec.stride * spec.stride))
+            size, picture = (other.width, other.height), pictures.prepare(picture, other)
+            got = self._runner(path, network, size)(picture)
+            self._compare(report, network, got, network.reference(picture))
+        report.inputs += f"; {name} at {size[0]}x{size[1]}"
 
     def _compare(self, report: ValidationReport, network: Network, got: Answers, expected: Answers) -> None:
         compare(report, network.task, got, expected, self.precision)

@@ -23,9 +23,9 @@ SIDE = 224
 # Of a detector's thousands of anchors: the best, and as many more spread over all of them.
 BEST, SPREAD = 64, 64
 
-# What other arithmetic may change, from measurements: YOLOv8n on 60 frames of street video moves by up to 0.09 in
-# score and 3.6 px in bf16; ViT-B/16 and CLIP-B/32 by up to 0.02 in probability and in an embedding's element.
-# A mistake in colour order, scale or layout moves far more.
+# What other arithmetic may change: some times what was seen. YOLOv3-tiny moves by up to 0.08 in score and 3.5 px on a
+# street video in bf16, CLIP-B/32 by 0.0007 in an element. Blue for red moves YOLOv8n's scores by more than 0.15 and
+# CLIP's elements by 0.04.
 TOLERANCES: dict[str, dict[str, dict[str, float]]] = {
     "detect": {
         "f32": {"boxes": 0.5, "boxes_above": -1.0, "scores": 2e-3},
@@ -33,7 +33,7 @@ TOLERANCES: dict[str, dict[str, dict[str, float]]] = {
         "bf16": {"boxes": 12.0, "boxes_above": 0.25, "scores": 0.15},
     },
     "classify": {"f32": {"values": 1e-3}, "f16": {"values": 0.02}, "bf16": {"values": 0.1}},
-    "embed": {"f32": {"values": 1e-3}, "f16": {"values": 0.01}, "bf16": {"values": 0.05}},
+    "embed": {"f32": {"values": 1e-3}, "f16": {"values": 5e-3}, "bf16": {"values": 0.01}},
 }
 
 

@@ -51,8 +51,8 @@ def spread_detector(model: Any, pictures: torch.Tensor) -> None:
             # One spread for all channels: one that hardly varies would have its rounding errors blown up.
             spread = captured[index].std(dim=(0, 2, 3)).mean().expand(layer.out_channels)
             mean = captured[index].mean(dim=(0, 2, 3)) - layer.bias
-            # Logits of scores: −5 on average and 1.2 apart; of distances: 0 and 1.
-            factor = (1.2 if is_score else 1.0) / spread
+            # Logits of scores: −5 on average and 1.2 apart; of distances: 0 and 0.5.
+            factor = (1.2 if is_score else 0.5) / spread
             layer.weight.mul_(factor.view(-1, 1, 1, 1))
             layer.bias.copy_((-5.0 if is_score else 0.0) - mean * factor)
 

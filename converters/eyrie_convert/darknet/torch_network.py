@@ -88,7 +88,7 @@ class DarknetGrid(nn.Module):
                 return functional.max_pool2d(padded, section["size"] or section["stride"], section["stride"])
             case "route":
                 groups, group = section["groups"], section["group_id"]
-                parts = [each.chunk(groups, 1)[group] for each in inputs]
+                parts = [each.chunk(groups, 1)[group] if groups > 1 else each for each in inputs]
                 return torch.cat(parts, 1) if len(parts) > 1 else parts[0]
             case "upsample":
                 return functional.interpolate(inputs[0], scale_factor=float(section["stride"]), mode="nearest")
@@ -111,6 +111,6 @@ def _convolution(layer: Layer, numbers: Convolution) -> nn.Conv2d:
         groups=groups,
     )
     with torch.no_grad():
-        convolution.weight.copy_(torch.from_numpy(kernel))
-        convolution.bias.copy_(torch.from_numpy(bias))
+        convolution.weight.copy_(torch.tensor(kernel))
+        convolution.bias.copy_(torch.tensor(bias))
     return convolution

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from eyrie_convert.base import Export, ModelConverter, Runner
@@ -110,7 +111,7 @@ class CoreMLConverter(ModelConverter):
         size = (network.input.height, network.input.width)
         return GridForCoreML(network.module, size) if network.original is None else CoreMLYOLO(network.original, size)
 
-    def _runner(self, directory: Path, network: Network) -> Runner:
+    def _runner(self, directory: Path, network: Network, size: tuple[int, int] | None = None) -> Runner:
         package = MILReference(directory / PACKAGE)
 
         def run(picture: Picture) -> Answers:
@@ -128,7 +129,7 @@ class CoreMLConverter(ModelConverter):
         grid = as_grid(got, network)
         compare(report, network.task, {"output0": grid}, expected, self.precision)
         rows = as_rows(got, network)
-        share = matched(rows, suppress(next(iter(expected.values()))[0]), MARGIN[self.precision])
+        share, _ = matched(rows, suppress(next(iter(expected.values()))[0]), MARGIN[self.precision])
         report.worse("agreement", "package_detections_iou_095", share, 1.0 if self._is_exact else 0.95)
 
     @property
@@ -155,12 +156,13 @@ class GridForCoreML(nn.Module):
         super().__init__()
         height, width = size
         self.module = module
-        self.factor = (1 / width, 1 / height, 1 / width, 1 / height)
+        factor = torch.tensor([1 / width, 1 / height, 1 / width, 1 / height])
+        self.register_buffer("factor", factor, persistent=False)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return confidences ``[N, classes]`` and coordinates ``[N, 4]``, as fractions of the image."""
         grid = self.module(image)[0]
-        return grid[4:].transpose(0, 1), grid[:4].transpose(0, 1) * grid.new_tensor(self.factor)
+        return grid[4:].transpose(0, 1), grid[:4].transpose(0, 1) * self.factor
 
 
 def as_grid(answers: Answers, network: Network) -> np.ndarray:

@@ -30,6 +30,7 @@ class ONNXConverter(ModelConverter):
     """Writes ONNX packages, whose height and width stay open."""
 
     target = Target.ONNX
+    keeps_size_open = True
 
     def _export(self, network: Network, directory: Path) -> Export:
         model = to_onnx(network)
@@ -45,7 +46,7 @@ class ONNXConverter(ModelConverter):
         onnx.save(model, directory / "model.onnx")
         return Export(["model.onnx"], INPUT, tools=("onnx", "onnxruntime", *network.tools))
 
-    def _runner(self, directory: Path, network: Network) -> Runner:
+    def _runner(self, directory: Path, network: Network, size: tuple[int, int] | None = None) -> Runner:
         return ONNXRunner(directory / "model.onnx", network)
 
 

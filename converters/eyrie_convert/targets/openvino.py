@@ -22,6 +22,7 @@ class OpenVINOConverter(ModelConverter):
     """Writes OpenVINO packages, whose height and width stay open."""
 
     target = Target.OPENVINO
+    keeps_size_open = True
 
     def _export(self, network: Network, directory: Path) -> Export:
         model = to_openvino(network)
@@ -33,8 +34,8 @@ class OpenVINOConverter(ModelConverter):
         ov.save_model(model, directory / "model.xml", compress_to_fp16=self.precision is Precision.FLOAT16)
         return Export(["model.xml", "model.bin"], INPUT, tools=("openvino", *network.tools))
 
-    def _runner(self, directory: Path, network: Network) -> Runner:
-        return OpenVINORunner(directory / "model.xml", network)
+    def _runner(self, directory: Path, network: Network, size: tuple[int, int] | None = None) -> Runner:
+        return OpenVINORunner(directory / "model.xml", network, size)
 
 
 def to_openvino(network: Network) -> ov.Model:
