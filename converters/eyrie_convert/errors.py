@@ -11,3 +11,11 @@ class ReportedError(ConversionError):
 
 class UsageError(ConversionError):
     """Something that was asked for does not exist, or does not go together."""
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error that says something; libraries write whole paragraphs."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    # Where a check failed in the library's own source is of no use to anybody here.
+    told = [line for line in lines if not line.startswith(("Exception from ", "Check '"))] or lines
+    return told[0][:200] if told else type(error).__name__

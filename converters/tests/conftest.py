@@ -1,6 +1,9 @@
 """Small Darknet networks with random weights, written to files as Darknet would."""
 
+import json
+import os
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -115,3 +118,71 @@ def tiny(tmp_path):
     cfg.write_text(EVERYTHING)
     write_weights(weights, plan_network(cfg, read_cfg(cfg)), np.random.default_rng(7))
     return cfg, weights
+
+
+SHARED = Path(os.environ.get("EYRIE_SHARED") or Path(__file__).parents[3] / "shared")
+
+
+@pytest.fixture
+def shared():
+    """Return the folder of real footage and models, or skip."""
+    if not (SHARED / "models").is_dir():
+        pytest.skip("needs the project's shared material, which is not here")
+    return SHARED
+
+
+class Conversions:
+    """Small networks of each family and what they were converted to, each made once."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.networks = {}
+        self.packages = {}
+
+    def config(self, family):
+        """Return the path of a small configuration, as a user would give it."""
+        if family == "yolo":
+            return "yolov8n.yaml"
+        layers = {
+            "hidden_size": 96,
+            "intermediate_size": 192,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 3,
+            "image_size": 224,
+            "patch_size": 32,
+        }
+        fields = {
+            "clip": {"model_type": "clip_vision_model", "projection_dim": 512, **layers},
+            "vit": {"model_type": "vit", "num_labels": 1000, **layers},
+        }[family]
+        path = self.directory / f"{family}.json"
+        path.write_text(json.dumps(fields))
+        return str(path)
+
+    def converter(self, family, target, precision="float32"):
+        """Return a converter whose network is loaded."""
+        from eyrie_convert.converters import architecture, for_target
+        from eyrie_convert.options import ConversionOptions, Precision, Target
+
+        size = (320, 320) if family == "yolo" else None
+        options = ConversionOptions(precision=Precision(precision), size=size)
+        loader = architecture(family)
+        if family not in self.networks:
+            self.networks[family] = loader.load(self.config(family), options)
+        converter = for_target(Target(target), loader, options)
+        converter.network = self.networks[family]
+        return converter
+
+    def package(self, family, target, precision="float32"):
+        """Return the directory of the package."""
+        key = (family, target, precision)
+        if key not in self.packages:
+            converter = self.converter(*key)
+            self.packages[key] = converter.convert_network(converter.network, self.directory / "models")
+        return self.packages[key]
+
+
+@pytest.fixture(scope="session")
+def conversions(tmp_path_factory):
+    """Return the small networks and their packages."""
+    return Conversions(tmp_path_factory.mktemp("conversions"))

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from eyrie_convert.architectures.ultralytics_import import ultralytics
 from eyrie_convert.coreml.config import CoreMLConverterConfig
 from eyrie_convert.coreml.convert import convert_program, save_package
 from eyrie_convert.coreml.nms import RAW_OUTPUTS, add_nms
 from eyrie_convert.coreml.yolo import CoreMLYOLO
-from eyrie_convert.yolov8 import _allow_absent_torchvision
 
 _DIRECTORY = tempfile.TemporaryDirectory(prefix="eyrie-coreml-tests-")
 atexit.register(_DIRECTORY.cleanup)
@@ -44,8 +44,7 @@ def tensor(pixels):
 @functools.cache
 def detection_model():
     """Return YOLOv8n with random weights, set so that it detects (as made, no score passes 1e-4)."""
-    _allow_absent_torchvision()
-    from ultralytics.nn.tasks import DetectionModel
+    DetectionModel = ultralytics().DetectionModel  # noqa: N806
 
     torch.manual_seed(0)
     with warnings.catch_warnings():

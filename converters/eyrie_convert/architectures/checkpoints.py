@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from eyrie_convert.download import say
-from eyrie_convert.errors import ConversionError
+from eyrie_convert.errors import ConversionError, first_line
 
 
 def layer_classes(*packages: str) -> list[type]:
@@ -76,9 +76,3 @@ def _foreign(path: Path, allowed: Iterable[type]) -> list[str]:
         return []
     known = {f"{each.__module__}.{each.__qualname__}" for each in allowed}
     return sorted(set(unsafe) - known)
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of an error that says something."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:200] if lines else type(error).__name__

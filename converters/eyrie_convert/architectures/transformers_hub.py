@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from eyrie_convert import package
-from eyrie_convert.architectures import checkpoints
 from eyrie_convert.architectures.random_weights import SEED
 from eyrie_convert.download import say
-from eyrie_convert.errors import ConversionError
+from eyrie_convert.errors import ConversionError, first_line
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ def _from_config(path: Path, model_class: Any, configuration: Any) -> Loaded:
     try:
         model = model_class(config)
     except Exception as error:
-        raise ConversionError(f"cannot make a model of {path}: {checkpoints.first_line(error)}") from error
+        raise ConversionError(f"cannot make a model of {path}: {first_line(error)}") from error
     stem = path.parent.name if path.name == "config.json" else path.stem
     source = {"name": path.name, "sha256": package.sha256(path), "origin": None}
     return Loaded(model.eval(), stem or "model", source, _preprocessor(path.parent), random=True)
@@ -105,7 +104,7 @@ def _configuration(path: Path, fields: dict[str, Any], configuration: Any) -> An
     try:
         return configuration(**fields)
     except Exception as error:
-        raise ConversionError(f"cannot use {path}: {checkpoints.first_line(error)}") from error
+        raise ConversionError(f"cannot use {path}: {first_line(error)}") from error
 
 
 def _from_directory(path: Path, model_class: Any, configuration: Any) -> Loaded:
@@ -151,7 +150,7 @@ def _from_hub(repository: str, name: str, model_class: Any, *, trust: bool) -> L
             "local directory with config.json and model.safetensors, or a config.json alone for random weights"
         ) from error
     except Exception as error:
-        raise ConversionError(f"cannot get {name} from the hub: {checkpoints.first_line(error)}") from error
+        raise ConversionError(f"cannot get {name} from the hub: {first_line(error)}") from error
     model = _load(model_class, repository, name)
     source = {
         "name": repository,
@@ -169,7 +168,7 @@ def _load(model_class: Any, place: str, name: str, **options: Any) -> Any:
     try:
         model, report = model_class.from_pretrained(place, output_loading_info=True, **options)
     except Exception as error:
-        raise ConversionError(f"cannot load {name}: {checkpoints.first_line(error)}") from error
+        raise ConversionError(f"cannot load {name}: {first_line(error)}") from error
     # Missing weights are made up at random with no more than a log line.
     missing = sorted(key for key in report["missing_keys"] if not key.endswith("position_ids"))
     mismatched = report.get("mismatched_keys") or ()

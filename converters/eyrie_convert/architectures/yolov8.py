@@ -16,7 +16,7 @@ from eyrie_convert.architectures.random_weights import SEED, spread_detector
 from eyrie_convert.architectures.ultralytics_import import ultralytics
 from eyrie_convert.architectures.yolo_grid import YOLOGrid
 from eyrie_convert.download import fetch_unpinned, say
-from eyrie_convert.errors import ConversionError
+from eyrie_convert.errors import ConversionError, first_line
 from eyrie_convert.fetch import default_cache
 from eyrie_convert.network import Answers, Architecture, Network, Picture, PictureInput
 from eyrie_convert.options import ConversionOptions
@@ -108,7 +108,7 @@ class YOLOv8(Architecture):
         try:
             return tasks.DetectionModel(source, verbose=False)
         except Exception as error:
-            raise ConversionError(f"cannot make a detector of {model}: {checkpoints.first_line(error)}") from error
+            raise ConversionError(f"cannot make a detector of {model}: {first_line(error)}") from error
 
     def _from_checkpoint(self, tasks: Any, path: Path, *, trust: bool) -> tuple[Any, str | None]:
         layers = checkpoints.layer_classes("ultralytics.nn.modules", "torch.nn.modules")

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from eyrie_convert import package
 
-
 # Of quantise.accuracy_cost, what a person asks first.
 COSTS = ("recall", "precision", "mean_iou", "top1_agreement", "mean_cosine")
 

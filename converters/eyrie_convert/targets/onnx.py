@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from eyrie_convert import __version__, pictures
 from eyrie_convert.base import Export, ModelConverter, Runner
-from eyrie_convert.errors import ConversionError
+from eyrie_convert.errors import ConversionError, first_line
 from eyrie_convert.network import Answers, Network, Picture
 from eyrie_convert.options import Precision, Target
 from eyrie_convert.quantised import quantise
@@ -75,8 +75,7 @@ def to_onnx(network: Network) -> onnx.ModelProto:
                 dynamo=False,
             )
     except Exception as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise ConversionError(f"{network.name} cannot be written as ONNX: {reason[0]}") from error
+        raise ConversionError(f"{network.name} cannot be written as ONNX: {first_line(error)}") from error
     finally:
         logging.disable(previous)
     model = onnx.load_model_from_string(buffer.getvalue())
@@ -176,12 +175,18 @@ class ONNXRunner:
     def __init__(self, path: Path, network: Network):
         import onnxruntime
 
-        onnxruntime.set_default_logger_severity(3)
-        self.network = network
-        self.session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        onnxruntime.set_default_logger_severity(4)
+        self.network, self.path = network, path
+        try:
+            self.session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        except Exception as error:
+            raise ConversionError(f"ONNX Runtime cannot load {path}: {first_line(error)}") from error
 
     def __call__(self, picture: Picture) -> Answers:
         """Run one picture."""
         tensor = pictures.as_tensor(picture, self.network.input)
-        answers = self.session.run(self.network.output_names, {INPUT: tensor})
+        try:
+            answers = self.session.run(self.network.output_names, {INPUT: tensor})
+        except Exception as error:
+            raise ConversionError(f"ONNX Runtime cannot run {self.path}: {first_line(error)}") from error
         return dict(zip(self.network.output_names, answers, strict=True))

@@ -11,6 +11,7 @@ import openvino as ov
 
 from eyrie_convert import pictures
 from eyrie_convert.base import Export, ModelConverter, Runner
+from eyrie_convert.errors import ConversionError, first_line
 from eyrie_convert.network import Answers, Network, Picture
 from eyrie_convert.options import Precision, Target
 from eyrie_convert.quantised import quantise
@@ -69,14 +70,20 @@ class OpenVINORunner:
 
     def __init__(self, path: Path, network: Network, size: tuple[int, int] | None = None, precision: str = "f32"):
         width, height = size or (network.input.width, network.input.height)
+        self.network, self.path = network, path
         core = ov.Core()
-        model = core.read_model(path)
-        if model.inputs[0].get_partial_shape().is_dynamic:
-            model.reshape([1, 3, height, width])
-        self.network = network
-        self.compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": precision})
+        try:
+            model = core.read_model(path)
+            if model.inputs[0].get_partial_shape().is_dynamic:
+                model.reshape([1, 3, height, width])
+            self.compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": precision})
+        except Exception as error:
+            raise ConversionError(f"OpenVINO cannot load {path}: {first_line(error)}") from error
 
     def __call__(self, picture: Picture) -> Answers:
         """Run one picture."""
-        answers: Any = self.compiled(pictures.as_tensor(picture, self.network.input))
+        try:
+            answers: Any = self.compiled(pictures.as_tensor(picture, self.network.input))
+        except Exception as error:
+            raise ConversionError(f"OpenVINO cannot run {self.path}: {first_line(error)}") from error
         return {name: np.array(answers[name]) for name in self.network.output_names}
