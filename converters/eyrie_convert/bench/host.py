@@ -14,8 +14,16 @@ def cores() -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
+def load_average() -> float | None:
+    """Return how many processes wanted a core during the last minute, where the system tells."""
+    try:
+        return round(os.getloadavg()[0], 2)
+    except (AttributeError, OSError):
+        return None
+
+
 def describe(core: Any) -> dict[str, Any]:
-    """Return what the metadata says of the machine; ``core`` is an ``openvino.Core``."""
+    """Return what the metadata says of the machine; ``core`` is an ``openvino.Core``. Call it before measuring."""
     import openvino as ov
 
     name = str(core.get_property("CPU", "FULL_DEVICE_NAME")).strip()
@@ -23,6 +31,7 @@ def describe(core: Any) -> dict[str, Any]:
         "cpu": name or _model_name() or platform.processor() or platform.machine(),
         "cores": cores(),
         "system": f"{platform.system()} {platform.machine()}",
+        "load_average": load_average(),
         "openvino": ov.__version__.split("-")[0],
     }
 

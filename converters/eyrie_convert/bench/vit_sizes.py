@@ -69,14 +69,10 @@ def measure_vit_sizes(
 
 def vit_table(results: Sequence[Result]) -> str:
     """Return a line for each size and arithmetic, fastest first, and whether the target is met."""
-    rows = sorted(
-        (run["latency_ms"], result.name, run)
-        for result in results
-        if result.benchmark
-        for run in result.benchmark["runs"]
-    )
+    rows = [(result.name, run) for result in results if result.benchmark for run in result.benchmark["runs"]]
     lines = []
-    for latency, name, run in rows:
+    for name, run in sorted(rows, key=lambda row: row[1]["latency_ms"]):
+        latency = run["latency_ms"]
         verdict = "met" if latency < VIT_MS else "NOT met"
         floor = "" if run["floor_ms"] is None else f" (floor {run['floor_ms']:.1f})"
         lines.append(f"{name:24} {run['arithmetic']:5} {latency:8.1f} ms{floor:16} under {VIT_MS:g} ms: {verdict}")
