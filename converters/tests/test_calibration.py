@@ -151,7 +151,7 @@ def test_too_few_pictures_are_refused_with_the_numbers(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["missing", "empty folder", "text", "empty file"])
-def test_unusable_paths_are_refused_in_one_line(tmp_path, kind):
+def test_unusable_paths_are_refused_in_one_line(tmp_path, capfd, kind):
     pytest.importorskip("cv2")
     path = tmp_path / "there"
     if kind == "empty folder":
@@ -163,6 +163,8 @@ def test_unusable_paths_are_refused_in_one_line(tmp_path, kind):
         Calibration.read(path, SPEC)
     assert "\n" not in str(error.value)
     assert str(path) in str(error.value)
+    # OpenCV and FFmpeg have nothing to add.
+    assert capfd.readouterr() == ("", "")
 
 
 def test_pictures_of_one_row_are_skipped(tmp_path):
