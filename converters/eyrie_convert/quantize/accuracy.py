@@ -37,11 +37,13 @@ class Limits:
     ==========================================  ==========  =========  =========  ================
 
     Most of what is lost or added is at the confidence threshold, so a few detections say nothing, hence
-    ``least_detections``. A third video that looks straight down on cars, which the float model itself takes for telephones
-    at .25 to .5, gives a precision of .70: the int8 model is surer of them. That is refused, as it should be.
+    ``least_detections``. A third video that looks straight down on cars, which the float model itself takes for
+    telephones at .25 to .5, gives a precision of .70: the int8 model is surer of them. That is refused, as it
+    should be.
 
     ViT and CLIP with random weights (trained ones have outliers and lose more): the transformer preset gives a
-    ``logit_cosine`` of .999, equal best classes and a ``mean_cosine`` of .9998, the ordinary one .96 – .997 and .990 – .998.
+    ``logit_cosine`` of .999, equal best classes and a ``mean_cosine`` of .9998, the ordinary one .96 – .997 and
+    .990 – .998.
     """
 
     recall: float = 0.85
