@@ -54,10 +54,16 @@ def main(arguments: list[str] | None = None) -> int:
         # Whoever read our output is gone: nothing more can be said there, not even at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except _EndedError:
+        return 143
     except KeyboardInterrupt:
         return 130
     return 0
 
 
+class _EndedError(KeyboardInterrupt):
+    """SIGTERM came."""
+
+
 def _interrupt(_signal: int, _frame: object) -> None:
-    raise KeyboardInterrupt
+    raise _EndedError

@@ -7,9 +7,9 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
-from eyrie_convert.errors import ConversionError
+from eyrie_convert.errors import ConversionError, first_line
 from eyrie_convert.network import Picture, PictureInput
 
 FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
@@ -26,13 +26,14 @@ def bundled() -> list[tuple[str, Picture]]:
 
 
 def read(path: Path) -> Picture:
-    """Read a picture file. Raises ConversionError if it is none."""
+    """Read a picture file, turned as it says it is to be shown. Raises ConversionError if it is none."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            return np.asarray(Image.open(path).convert("RGB"))
+            with Image.open(path) as image:
+                return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
     except Exception as error:
-        raise ConversionError(f"cannot read the picture {path}: {str(error).splitlines()[0]}") from error
+        raise ConversionError(f"cannot read the picture {path}: {first_line(error)}") from error
 
 
 def prepare(picture: Picture, spec: PictureInput) -> Picture:
@@ -49,7 +50,7 @@ def prepare(picture: Picture, spec: PictureInput) -> Picture:
         return np.asarray(image.resize(size, how).crop((left, top, left + width, top + height)))
     # Letterbox, with Ultralytics' rounding: an odd pixel of padding goes right or to the bottom.
     gain = min(width / image.width, height / image.height)
-    size = (round(image.width * gain), round(image.height * gain))
+    size = (max(1, round(image.width * gain)), max(1, round(image.height * gain)))
     canvas = np.full((height, width, 3), spec.pad_value, np.uint8)
     left, top = round((width - size[0]) / 2 - 0.1), round((height - size[1]) / 2 - 0.1)
     canvas[top : top + size[1], left : left + size[0]] = np.asarray(image.resize(size, how))

@@ -21,7 +21,7 @@ class Server(http.server.BaseHTTPRequestHandler):
 
     asked: ClassVar[list[str]] = []
 
-    def do_GET(self):  # noqa: D102 (the name is the library's)
+    def do_GET(self):
         Server.asked.append(self.path)
         body = {"/good": CONTENT, "/short": CONTENT[:-1000], "/wrong": CONTENT[::-1], "/long": CONTENT * 2}.get(
             self.path
@@ -35,7 +35,7 @@ class Server(http.server.BaseHTTPRequestHandler):
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the client has had enough
             self.wfile.write(body)
 
-    def log_message(self, *_):  # noqa: D102
+    def log_message(self, *_):
         pass
 
 

@@ -16,7 +16,7 @@ import torch
 from eyrie_convert.coreml.config import CoreMLConverterConfig
 from eyrie_convert.coreml.precision import compute_precision
 from eyrie_convert.coreml.tools import load_coremltools, without_progress_bars
-from eyrie_convert.errors import ConversionError
+from eyrie_convert.errors import ConversionError, first_line
 
 if TYPE_CHECKING:
     from coremltools.models import MLModel
@@ -74,7 +74,9 @@ def convert_program(
         except Exception as error:  # Core ML Tools raises whatever it meets
             # Ends what its frames hold, among it a temporary directory, while the warning of that is ignored.
             traceback.clear_frames(error.__traceback__)
-            raise ConversionError(f"Core ML Tools cannot convert {type(module).__name__}: {_line(error)}") from error
+            raise ConversionError(
+                f"Core ML Tools cannot convert {type(module).__name__}: {first_line(error)}"
+            ) from error
     describe(model, metadata or {})
     return model
 
@@ -112,7 +114,7 @@ def save_package(model: MLModel, path: Path) -> Path:
     except OSError as error:
         raise ConversionError(f"cannot write {path}: {error.strerror or error}") from error
     except Exception as error:  # what Core ML Tools raises when a copy fails
-        raise ConversionError(f"cannot write {path}: {_line(error)}") from error
+        raise ConversionError(f"cannot write {path}: {first_line(error)}") from error
     return path
 
 
@@ -140,7 +142,7 @@ def _trace(module: torch.nn.Module, image: torch.Tensor, outputs: int) -> torch.
         raise
     except Exception as error:  # whatever the module raises
         raise ConversionError(
-            f"PyTorch cannot trace {type(module).__name__} at {image.shape[3]}x{image.shape[2]}: {_line(error)}"
+            f"PyTorch cannot trace {type(module).__name__} at {image.shape[3]}x{image.shape[2]}: {first_line(error)}"
         ) from error
 
 
@@ -160,8 +162,3 @@ def _float32() -> type:
     import numpy as np
 
     return np.float32
-
-
-def _line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:300] if lines else type(error).__name__

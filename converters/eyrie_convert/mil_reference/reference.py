@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from eyrie_convert.coreml.tools import load_coremltools
-from eyrie_convert.errors import ConversionError
+from eyrie_convert.errors import ConversionError, first_line
 from eyrie_convert.mil_reference.operations import OPERATIONS, Arguments, UnsupportedError
 from eyrie_convert.mil_reference.package import check_weights, enum_name, read_specification
 from eyrie_convert.mil_reference.suppression import run_suppression
@@ -163,7 +163,7 @@ class _Program:
             program = load(model, model.specificationVersion, str(weights))
             self._function = program.functions["main"]
         except Exception as error:  # the loader raises whatever it meets
-            raise ConversionError(f"{path} is damaged: its ML program cannot be read: {_line(error)}") from error
+            raise ConversionError(f"{path} is damaged: its ML program cannot be read: {first_line(error)}") from error
         self._operations = [operation for operation in self._function.operations if operation.op_type != "const"]
         for operation in self._operations:
             if operation.op_type not in OPERATIONS:
@@ -213,7 +213,7 @@ class _Program:
         except UnsupportedError as error:
             raise ConversionError(f"{what} is not known to the reference interpreter: {error}") from error
         except Exception as error:  # whatever PyTorch raises on arguments that do not fit
-            raise ConversionError(f"{what} cannot be executed: {_line(error)}") from error
+            raise ConversionError(f"{what} cannot be executed: {first_line(error)}") from error
         answers = answers if isinstance(answers, tuple) else (answers,)
         results = []
         for variable, answer in zip(operation.outputs, answers, strict=False):
@@ -255,8 +255,3 @@ def _dtype(variable: Any) -> torch.dtype:
     if name not in _DTYPES:
         raise ConversionError(f"{variable.name!r} has the type {name}, which the reference cannot compute in")
     return _DTYPES[name]
-
-
-def _line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else type(error).__name__

@@ -1,0 +1,217 @@
+"""Checkpoints: safe to load, and clear about what is wrong with them. Nothing is left behind by a failure."""
+
+import json
+import pickle
+import zipfile
+
+import pytest
+
+pytest.importorskip("torch", reason="needs PyTorch")
+import torch
+
+from eyrie_convert.architectures.ultralytics_import import ultralytics
+from eyrie_convert.converters import architecture
+from eyrie_convert.errors import ConversionError
+from eyrie_convert.options import ConversionOptions
+
+
+class Trap:
+    """What a pickle can do: call something when it is loaded."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    """Return an Ultralytics checkpoint as training leaves it: the whole model, pickled, in half precision."""
+    torch.manual_seed(0)
+    model = ultralytics().DetectionModel("yolov8n.yaml", nc=3, verbose=False)
+    model.names = {0: "helmet", 1: "head", 2: "person"}
+    path = tmp_path_factory.mktemp("checkpoint") / "best.pt"
+    torch.save(
+        {"epoch": -1, "model": model.half(), "ema": None, "version": "8.3.0", "train_args": {"imgsz": 640}}, path
+    )
+    return path
+
+
+def load(family, path, **options):
+    return architecture(family).load(str(path), ConversionOptions(**options))
+
+
+def refused(family, path, message, **options):
+    with pytest.raises(ConversionError, match=message) as caught:
+        load(family, path, **options)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 400
+
+
+def test_an_ordinary_checkpoint_loads_without_trust(checkpoint):
+    network = load("yolo", checkpoint, size=(64, 64))
+    assert network.labels == ["helmet", "head", "person"]
+    assert (network.name, network.package_name) == ("best", "yolo-best")
+    assert network.source["version"] == "8.3.0"
+    assert network.random_weights is False
+    assert next(network.module.parameters()).dtype is torch.float32
+
+
+def test_code_in_a_checkpoint_does_not_run_unless_trusted(checkpoint, tmp_path, capsys):
+    trap, path = tmp_path / "sprung", tmp_path / "trap.pt"
+    held = torch.load(checkpoint, weights_only=False)
+    torch.save({**held, "trap": Trap(trap)}, path)
+    refused("yolo", path, r"holds more than weights \(.*open\).*--trust-checkpoint", size=(64, 64))
+    assert not trap.exists()
+    with pytest.warns(ResourceWarning):  # of the file that the trap opened
+        load("yolo", path, size=(64, 64), trust_checkpoint=True)
+    assert trap.exists()
+    assert "warning" in capsys.readouterr().err
+
+
+def test_a_bare_pickle_does_not_run_either(tmp_path):
+    trap, path = tmp_path / "sprung", tmp_path / "trap.pt"
+    path.write_bytes(pickle.dumps({"model": Trap(trap)}, protocol=2))
+    refused("yolo", path, "trap.pt")
+    assert not trap.exists()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda good: b"", "no PyTorch checkpoint, or is damaged"),
+        (lambda good: bytes(range(256)) * 64, "no PyTorch checkpoint, or is damaged"),
+        (lambda good: good[: len(good) // 2], "no PyTorch checkpoint, or is damaged"),
+        (lambda good: good[:-40_000], "no PyTorch checkpoint, or is damaged"),
+    ],
+)
+def test_damaged_checkpoints_are_refused(checkpoint, tmp_path, make, message):
+    path = tmp_path / "damaged.pt"
+    path.write_bytes(make(checkpoint.read_bytes()))
+    refused("yolo", path, message)
+
+
+def test_what_is_no_checkpoint_of_a_detector_is_refused(tmp_path):
+    tasks = ultralytics()
+    path = tmp_path / "a.pt"
+    refused("yolo", path, "there is no checkpoint|there is no file")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("cat.jpg", b"cat")
+    refused("yolo", path, "no PyTorch checkpoint, or is damaged")
+    torch.save({"weights": torch.zeros(3)}, path)
+    refused("yolo", path, "not one of an Ultralytics model")
+    torch.save(torch.zeros(3), path)
+    refused("yolo", path, "not one of an Ultralytics model")
+    torch.save({"model": tasks.ClassificationModel("yolov8n-cls.yaml", verbose=False)}, path)
+    refused("yolo", path, "no detector but a ClassificationModel")
+
+
+@pytest.mark.parametrize("layers", ["yolov10n.yaml", "yolov3-tiny.yaml", "yolo11n.yaml", "yolov8n-p2.yaml"])
+def test_other_heads_convert_or_are_refused(layers, tmp_path):
+    """Detectors with the same head convert, whatever is in front of it; others are named."""
+    if layers == "yolov10n.yaml":
+        refused("yolo", layers, r"head of yolov10n.yaml \(v10Detect\) is not YOLOv8's", size=(64, 64))
+    else:
+        from eyrie_convert.targets.openvino import OpenVINOConverter
+
+        options = ConversionOptions(size=(128, 128))
+        package = OpenVINOConverter(architecture("yolo"), options).convert(layers, tmp_path)
+        assert package.is_dir()
+
+
+def test_names_that_cannot_be_had_say_so(monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setenv("EYRIE_CACHE", str(tmp_path))
+    monkeypatch.setattr("eyrie_convert.architectures.yolov8.RELEASE", "http://127.0.0.1:9/none")
+    refused("yolo", "yolov8x", "cannot get yolov8x.pt from http://127.0.0.1:9/none")
+    refused("yolo", "yolov9000", "no checkpoint is known by that name")
+    refused("clip", "ViT-B/32", "cannot get ViT-B/32: the Hugging Face hub cannot be reached")
+    refused("vit", "someone/some-model", "cannot get someone/some-model")
+    refused("vit", "./nowhere/at/all", "there is no file or directory")
+
+
+@pytest.fixture(scope="module")
+def directories(tmp_path_factory):
+    """Return directories as ``save_pretrained`` writes them: a ViT and a whole CLIP's vision tower."""
+    import transformers
+
+    folder = tmp_path_factory.mktemp("pretrained")
+    layers = {"hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
+    torch.manual_seed(0)
+    labels = {0: "cat", 1: "dog", 2: "bird"}
+    vit = transformers.ViTConfig(**layers, image_size=64, patch_size=16, num_labels=3, id2label=labels)
+    transformers.ViTForImageClassification(vit).save_pretrained(folder / "vit")
+    (folder / "vit" / "preprocessor_config.json").write_text(
+        json.dumps({"image_mean": [0.4, 0.5, 0.6], "image_std": [0.2, 0.3, 0.4], "resample": 3})
+    )
+    clip = transformers.CLIPVisionConfig(**layers, image_size=64, patch_size=16, projection_dim=32)
+    transformers.CLIPVisionModelWithProjection(clip).save_pretrained(folder / "clip")
+    return folder
+
+
+def test_a_local_directory_converts_with_its_own_preprocessing(directories, tmp_path):
+    from eyrie_convert.converters import ViTConverter
+
+    network = load("vit", directories / "vit")
+    assert network.labels == ["cat", "dog", "bird"]
+    assert (network.input.mean, network.input.std) == ((0.4, 0.5, 0.6), (0.2, 0.3, 0.4))
+    assert (network.input.resize, network.input.interpolation) == ("stretch", "bicubic")
+    package = ViTConverter("onnx").convert(directories / "vit", tmp_path)
+    metadata = json.loads((package / "conversion_metadata.json").read_text())
+    assert metadata["output"]["labels"] == ["cat", "dog", "bird"]
+    assert metadata["output"]["top_k"] == 3
+    assert metadata["source"]["random_weights"] is False
+
+
+def test_directories_of_other_models_and_damaged_ones_are_refused(directories, tmp_path):
+    import shutil
+
+    refused("clip", directories / "vit", "is the configuration of a vit model, and clip_vision_model is wanted")
+    refused("vit", directories / "clip", "is the configuration of a clip_vision_model model, and vit is wanted")
+    copy = tmp_path / "vit"
+    shutil.copytree(directories / "vit", copy)
+    weights = copy / "model.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[: len(whole) // 2])
+    refused("vit", copy, "cannot load")
+    weights.unlink()
+    refused("vit", copy, "holds no model.safetensors")
+    trap = tmp_path / "sprung"
+    torch.save({"trap": Trap(trap)}, copy / "pytorch_model.bin")
+    refused("vit", copy, "cannot load")
+    assert not trap.exists()
+    (copy / "config.json").write_text("{")
+    refused("vit", copy, "is no JSON")
+    (copy / "config.json").unlink()
+    refused("vit", copy, "cannot read")
+
+
+def test_weights_that_are_missing_are_not_made_up(directories, tmp_path):
+    import shutil
+
+    from safetensors.torch import load_file, save_file
+
+    copy = tmp_path / "vit"
+    shutil.copytree(directories / "vit", copy)
+    weights = load_file(copy / "model.safetensors")
+    save_file({name: each for name, each in weights.items() if "classifier" not in name}, copy / "model.safetensors")
+    refused("vit", copy, r"no weights for 2 tensors of ViTForImageClassification \(classifier.bias")
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"image_std": [0, 1, 1]}, "it is divided by"),
+        ({"image_mean": "grey"}, "not three numbers"),
+        ({"image_mean": [1, 2]}, "not three numbers"),
+    ],
+)
+def test_preprocessing_that_makes_no_sense_is_refused(directories, tmp_path, fields, message):
+    import shutil
+
+    copy = tmp_path / "vit"
+    shutil.copytree(directories / "vit", copy)
+    (copy / "preprocessor_config.json").write_text(json.dumps(fields))
+    refused("vit", copy, message)
