@@ -12,7 +12,7 @@ import numpy as np
 
 from eyrie_convert import golden, package, pictures, quantised
 from eyrie_convert.download import say
-from eyrie_convert.errors import ConversionError
+from eyrie_convert.errors import ConversionError, unforeseen
 from eyrie_convert.network import Answers, Architecture, Network, Picture
 from eyrie_convert.options import DEFAULT_PRECISION, ConversionOptions, Target
 from eyrie_convert.quantised import Quantised
@@ -60,9 +60,11 @@ class ModelConverter(ABC):
         directory = directory or output_dir / self.package_name(network)
         with package.new_package(directory) as work:
             say(f"writing {directory.name} ({self.precision.value})")
-            export = self._export(network, work)
+            with unforeseen(f"writing {directory.name}"):
+                export = self._export(network, work)
             say(f"comparing {directory.name} with the original")
-            report = self._validate_model(work)
+            with unforeseen(f"comparing {directory.name}"):
+                report = self._validate_model(work)
             if not report.passed:
                 reasons = "; ".join(report.failures)
                 raise ConversionError(

@@ -9,7 +9,7 @@ import sys
 
 from eyrie_convert import __version__
 from eyrie_convert.commands import bench, check, convert, darknet, fetch
-from eyrie_convert.errors import ConversionError, ReportedError, UsageError
+from eyrie_convert.errors import ConversionError, ReportedError, UsageError, unforeseen
 
 EXAMPLES = """\
 examples:
@@ -40,7 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
     # A conversion that is ended leaves nothing half written, as one that is interrupted.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        parsed.run(parsed)
+        with unforeseen(parsed.command):
+            parsed.run(parsed)
         sys.stdout.flush()
     except ReportedError:
         return 1

@@ -1,5 +1,11 @@
 """What can go wrong, said in one line."""
 
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class ConversionError(Exception):
     """A conversion or a download that cannot be done: what failed, on which input, why, what to do."""
@@ -19,3 +25,18 @@ def first_line(error: BaseException) -> str:
     # Where a check failed in the library's own source is of no use to anybody here.
     told = [line for line in lines if not line.startswith(("Exception from ", "Check '"))] or lines
     return told[0][:200] if told else type(error).__name__
+
+
+@contextmanager
+def unforeseen(what: str) -> Iterator[None]:
+    """Say in one line what a library raised that nobody had foreseen; with ``EYRIE_TRACEBACK`` set, in full."""
+    try:
+        yield
+    except (ConversionError, MemoryError, BrokenPipeError):
+        raise
+    except Exception as error:
+        if os.environ.get("EYRIE_TRACEBACK"):
+            raise
+        raise ConversionError(
+            f"{what} failed: it met {type(error).__name__}: {first_line(error)} (all of it: EYRIE_TRACEBACK=1)"
+        ) from error

@@ -92,8 +92,18 @@ def test_check_converts_and_ends_with_a_summary(tmp_path, capsys, conversions, m
     assert log[-1].split(" ", 1)[1].startswith("1 passed, 0 failed, in ")
     assert "yolo-v8n-openvino" in printed.out
     assert "MB" in printed.out
-    monkeypatch.setattr("eyrie_convert.golden.SIDE", -1)
-    assert cli.main([*command, "--random"]) == 1
+
+
+def test_check_says_what_failed(capsys, monkeypatch):
+    def broken(network):
+        raise RuntimeError("the disk is on fire")
+
+    monkeypatch.setattr("eyrie_convert.targets.openvino.to_openvino", broken)
+    assert cli.main(["check", "--random", "--only", "yolo", "--target", "openvino"]) == 1
+    printed = capsys.readouterr()
+    assert "failed: it met RuntimeError: the disk is on fire" in printed.out
+    assert "Traceback" not in printed.err
+    assert "0 passed, 1 failed" in printed.err
 
 
 def test_bench_prints_and_saves(capsys, tmp_path, conversions):
