@@ -48,7 +48,9 @@ setup_python() {
     missing "the converters' virtual environment ($(log_reason))" "see $SETUP_LOG"
     return
   fi
-  # So that `python -m eyrie_convert` works from anywhere, without building a package.
+  # So that eyrie-convert works from anywhere, without building a package.
+  printf '%s\n' '#!/bin/sh' 'exec "$(dirname -- "$0")/python" -m eyrie_convert "$@"' >"$VENV/bin/eyrie-convert"
+  chmod +x "$VENV/bin/eyrie-convert"
   "$VENV/bin/python" -I - "$EYRIE_ROOT/converters" <<'EOF'
 import pathlib, sys, sysconfig
 pathlib.Path(sysconfig.get_path("purelib"), "eyrie-converters.pth").write_text(sys.argv[1] + "\n")
