@@ -17,9 +17,14 @@ pytest.importorskip("torch", reason="needs PyTorch")
 
 def test_converting_prints_a_table(tmp_path, capsys, conversions):
     command = ["clip", conversions.config("clip"), "--output-dir", str(tmp_path), "--target", "onnx,openvino,coreml"]
-    assert cli.main(command) == 0
+    assert cli.main([*command, "--benchmark"]) == 0
     printed = capsys.readouterr()
-    lines = printed.out.splitlines()
+    conversion, measured = printed.out.split("\n\n")
+    lines = conversion.splitlines()
+    assert "f32" in measured
+    for target, runs in (("onnx", True), ("openvino", True), ("coreml", sys.platform == "darwin")):
+        metadata = json.loads((tmp_path / f"clip-{target}" / "conversion_metadata.json").read_text())
+        assert bool(metadata["benchmark"]) == runs
     assert lines[0].split() == ["package", "size", "precision", "max", "error", "result"]
     assert [line.split()[0].rsplit("/", 1)[1] for line in lines[1:]] == ["clip-onnx", "clip-openvino", "clip-coreml"]
     assert all(line.endswith("passed") for line in lines[1:])

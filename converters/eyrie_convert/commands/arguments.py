@@ -47,6 +47,11 @@ def add_common(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="load a checkpoint that holds more than weights, which runs code that is in it",
     )
+    parser.add_argument(
+        "--benchmark",
+        action="store_true",
+        help="measure the packages on this machine, and write it into their metadata",
+    )
     coreml = parser.add_argument_group("Core ML")
     coreml.add_argument("--compute-units", default="ALL", metavar="U", help="ALL, CPU_AND_GPU, CPU_ONLY, CPU_AND_NE")
     coreml.add_argument(

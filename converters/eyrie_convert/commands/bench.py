@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from eyrie_convert import package
 from eyrie_convert.download import say
 from eyrie_convert.errors import ConversionError, UsageError
+
+if TYPE_CHECKING:
+    from eyrie_convert.bench import Result
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -51,9 +55,23 @@ def _run(arguments: argparse.Namespace) -> None:
     else:
         print(vit_table(results) if arguments.vit_sizes else table(results))
     if arguments.save and not arguments.vit_sizes:
-        for directory, result in zip(arguments.packages, results, strict=True):
-            if result.benchmark is not None:
-                _save(directory, result.benchmark)
+        save(arguments.packages, results)
+
+
+def measure_and_save(directories: list[Path]) -> str:
+    """Measure packages, write the figures into their metadata, and return the table."""
+    from eyrie_convert.bench import benchmark_packages, table
+
+    results = benchmark_packages(directories, progress=say)
+    save(directories, results)
+    return table(results)
+
+
+def save(directories: list[Path], results: list[Result]) -> None:
+    """Write the figures into the packages' metadata; what could not be measured here keeps what it has."""
+    for directory, result in zip(directories, results, strict=True):
+        if result.benchmark is not None:
+            _save(directory, result.benchmark)
 
 
 def _save(directory: Path, benchmark: dict) -> None:

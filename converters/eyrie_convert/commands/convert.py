@@ -82,6 +82,11 @@ def convert_all(architecture: Architecture, arguments: argparse.Namespace) -> No
         say(f"note: {arguments.model} has no weights: random ones are used, good for trying things out only")
     results = convert_network(converters, network, arguments.output_dir)
     print(table(results))
+    made = [each.directory for each in results if each.directory is not None]
+    if arguments.benchmark and made:
+        from eyrie_convert.commands.bench import measure_and_save
+
+        print("\n" + measure_and_save(made))
     if any(each.directory is None for each in results):
         raise ReportedError("a conversion failed")
 
