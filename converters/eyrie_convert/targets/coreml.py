@@ -71,7 +71,9 @@ class CoreMLConverter(ModelConverter):
             float32_outputs=detects,
             metadata={"short_description": f"{network.name}, to {network.task}", "license": network.source["license"]},
         )
-        fields: dict[str, Any] = {"input": {"dynamic_spatial": False, "layout": "nhwc", "element_type": "u8"}}
+        # The package takes an image as it is, and scales it itself.
+        taken = {"dynamic_spatial": False, "layout": "nhwc", "element_type": "u8"}
+        fields: dict[str, Any] = {"input": {**taken, "embedded_preprocessing": True, "scale": 1.0}}
         if detects:
             nms = network.nms or {}
             model = add_nms(model, network.labels, nms["iou"], nms["confidence"])
