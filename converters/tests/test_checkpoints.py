@@ -70,6 +70,64 @@ def test_code_in_a_checkpoint_does_not_run_unless_trusted(checkpoint, tmp_path, 
     assert "warning" in capsys.readouterr().err
 
 
+LAYERS = {"nc": 3, "backbone": [[-1, 1, "Conv", [16, 3, 2]]], "head": [[[0], 1, "Detect", ["nc"]]]}
+
+
+def layers_that_run(trap, inner):
+    """Return descriptions of layers that make Ultralytics run code when it builds a network from them."""
+    loader = [[-1, 1, "torch_safe_load", [f"'{inner}'"]]]
+    evaluating = {**LAYERS, "activation": f"open({str(trap)!r}, 'w').close()"}
+    nested = [[-1, 1, "DetectionModel", [evaluating]]]
+    return {"evaluating": evaluating, "loading": {**LAYERS, "backbone": loader}, "nested": {**LAYERS, "backbone": nested}}
+
+
+class Call:
+    """A pickle that calls a class which is allowed, with arguments of its own."""
+
+    def __init__(self, called, *arguments):
+        self.called, self.arguments = called, arguments
+
+    def __reduce__(self):
+        return self.called, self.arguments
+
+
+@pytest.mark.parametrize("how", ["evaluating", "loading", "nested"])
+def test_constructors_of_allowed_classes_are_not_called(tmp_path, how):
+    trap, inner, path = tmp_path / "sprung", tmp_path / "inner.pt", tmp_path / "calls.pt"
+    torch.save({"model": Trap(trap)}, inner)
+    layers = layers_that_run(trap, inner)[how]
+    torch.save({"model": Call(ultralytics().DetectionModel, layers, 3, 3, False)}, path)
+    refused("yolo", path, r"holds more than weights \(a call of .*DetectionModel\)")
+    assert not trap.exists()
+
+
+@pytest.mark.parametrize("how", ["evaluating", "loading", "nested"])
+@pytest.mark.parametrize("name", ["layers.yaml", "config.json"])
+def test_code_in_a_description_of_layers_does_not_run(tmp_path, how, name):
+    trap, inner, path = tmp_path / "sprung", tmp_path / "inner.pt", tmp_path / name
+    torch.save({"model": Trap(trap)}, inner)
+    path.write_text(json.dumps(layers_that_run(trap, inner)[how]))
+    refused("yolo", path, "cannot make a detector of .*(is no layer|is none of torch.nn's)", size=(64, 64))
+    assert not trap.exists()
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"backbone": [], "head": []}', '{"backbone": [1], "head": [2]}'])
+def test_a_description_of_no_layers_is_refused(tmp_path, text):
+    path = tmp_path / "config.json"
+    path.write_text(text)
+    refused("yolo", path, "cannot make a detector of .*no list of layers")
+
+
+def test_an_activation_of_torch_is_allowed(tmp_path):
+    import yaml
+
+    layers = ultralytics().yaml_model_load("yolov8n.yaml")
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump({**layers, "nc": 2, "activation": "torch.nn.LeakyReLU(0.1, inplace=True)"}))
+    network = load("yolo", path, size=(64, 64))
+    assert any(isinstance(each, torch.nn.LeakyReLU) for each in network.module.modules())
+
+
 def test_a_bare_pickle_does_not_run_either(tmp_path):
     trap, path = tmp_path / "sprung", tmp_path / "trap.pt"
     path.write_bytes(pickle.dumps({"model": Trap(trap)}, protocol=2))

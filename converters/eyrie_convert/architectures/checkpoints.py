@@ -1,8 +1,8 @@
 """Loads PyTorch checkpoints without running what is in them.
 
 A checkpoint is a pickle, and unpickling can call anything. torch's restricted unpickler makes tensors and plain
-containers only, and here also the layers of torch and of the framework a checkpoint is for, which are data as far as
-it can make them. Anything else is named and refused, unless the user trusts the file.
+containers only, and here also the layers of torch and of the framework a checkpoint is for, which are data as long as
+they are filled and not constructed. Anything else is named and refused, unless the user trusts the file.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import pickle
 import pkgutil
+import secrets
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -41,11 +42,12 @@ def load(path: Path, allowed: Iterable[type], *, trust: bool) -> Any:
 
     if not path.is_file():
         raise ConversionError(f"there is no checkpoint {path}")
+    called: list[str] = []
     try:
-        with torch.serialization.safe_globals(list(allowed)):
+        with torch.serialization.safe_globals(_to_fill(allowed, called)):
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        foreign = _foreign(path, allowed)
+        foreign = called or _foreign(path, allowed)
         if not foreign:
             raise ConversionError(f"{path} is no PyTorch checkpoint, or is damaged: {first_line(error)}") from error
         if not trust:
@@ -63,6 +65,29 @@ def load(path: Path, allowed: Iterable[type], *, trust: bool) -> Any:
             return torch.load(path, map_location="cpu", weights_only=False)
     except Exception as error:
         raise ConversionError(f"cannot load {path}: {first_line(error)}") from error
+
+
+def _to_fill(allowed: Iterable[type], called: list[str]) -> list[tuple[type, str]]:
+    """Return what the restricted unpickler is to take for these classes: it can make empty ones and fill them.
+
+    It would also call them, with arguments of the checkpoint's choice, and a constructor may do anything with those
+    (that of an Ultralytics model evaluates a string). What it finds by a class's name here is therefore a stand-in, whose
+    call is refused and noted in ``called``. The class itself must be known to it too, but by a name that nobody can guess.
+    """
+    found: list[tuple[type, str]] = []
+    for each in allowed:
+        name = f"{each.__module__}.{each.__qualname__}"
+        found += [(_stand_in(each, name, called), name), (each, f"{secrets.token_hex(16)}.{name}")]
+    return found
+
+
+def _stand_in(real: type, name: str, called: list[str]) -> type:
+    class Uncallable(type):
+        def __call__(cls, *_arguments: Any, **_named: Any) -> Any:
+            called.append(f"a call of {name}")
+            raise pickle.UnpicklingError(f"it calls {name}")
+
+    return Uncallable(real.__name__, (), {"__new__": lambda _class, *_arguments: real.__new__(real)})
 
 
 def _foreign(path: Path, allowed: Iterable[type]) -> list[str]:

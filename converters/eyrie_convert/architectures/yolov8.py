@@ -28,6 +28,8 @@ RELEASE = "https://github.com/ultralytics/assets/releases/download/v8.4.0"
 LARGEST_CHECKPOINT = 400_000_000
 OFFICIAL = re.compile(r"yolov8[nsmlx]")
 LARGEST_SIDE = 8192
+# As in torch.nn.LeakyReLU(0.1, inplace=True).
+ACTIVATION = re.compile(r"(?:torch\.)?nn\.(\w+)\([-+\w.=, ]*\)")
 
 
 class YOLOv8(Architecture):
@@ -101,12 +103,13 @@ class YOLOv8(Architecture):
 
     def _from_layers(self, tasks: Any, model: str) -> Any:
         torch.manual_seed(SEED)
-        name = Path(model)
-        source: Any = model
-        if name.name == "config.json":
-            source = package.read_json(name)
+        path = Path(model)
         try:
-            return tasks.DetectionModel(source, verbose=False)
+            layers = package.read_json(path) if path.name == "config.json" else tasks.yaml_model_load(model)
+            _check_layers(tasks, layers)
+            return tasks.DetectionModel(layers, verbose=False)
+        except ConversionError:
+            raise
         except Exception as error:
             raise ConversionError(f"cannot make a detector of {model}: {first_line(error)}") from error
 
@@ -151,6 +154,24 @@ class _Reference:
         with torch.no_grad():
             answer = self.detector(pixels)
         return {"output0": (answer[0] if isinstance(answer, (list, tuple)) else answer).numpy()}
+
+
+def _check_layers(tasks: Any, layers: Any) -> None:
+    """Refuse a description of layers that names anything but layers: Ultralytics calls and evaluates what is in it."""
+    sections = [layers.get(each) for each in ("backbone", "head")] if isinstance(layers, dict) else []
+    rows = [row for section in sections if isinstance(section, list) for row in section]
+    if not rows or not all(isinstance(row, list) and len(row) == 4 for row in rows):
+        raise ValueError("it is no list of layers, with a backbone and a head")
+    for _, _, name, _ in rows:
+        layer = getattr(torch.nn, name[3:], None) if str(name).startswith("nn.") else vars(tasks).get(name)
+        is_layer = isinstance(layer, type) and issubclass(layer, torch.nn.Module)
+        if not is_layer or issubclass(layer, tasks.BaseModel):
+            raise ValueError(f"{name} is no layer")
+    activation = layers.get("activation")
+    if activation:
+        match = ACTIVATION.fullmatch(str(activation))
+        if not match or not isinstance(getattr(torch.nn, match[1], None), type):
+            raise ValueError(f"the activation {str(activation)[:60]} is none of torch.nn's")
 
 
 def _check_size(width: int, height: int, stride: int) -> None:
