@@ -24,6 +24,8 @@ def first_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     # Where a check failed in the library's own source is of no use to anybody here.
     told = [line for line in lines if not line.startswith(("Exception from ", "Check '"))] or lines
+    if len(told) > 1 and told[0].endswith(":"):  # a heading: what it is about comes next
+        told = [f"{told[0]} {told[1]}"]
     return told[0][:200] if told else type(error).__name__
 
 

@@ -133,6 +133,15 @@ def nms_defaults() -> dict[str, Any]:
     return {"embedded": False, "confidence": 0.25, "iou": 0.45, "class_agnostic": False, "max_detections": 300}
 
 
+def clean_labels(labels: list[str]) -> list[str]:
+    """Return class names that can be printed anywhere: what a model brings comes to terminals and events.
+
+    Control characters and halves of surrogate pairs become spaces; what is empty then is named by its index.
+    """
+    cleaned = ["".join(each if each.isprintable() else " " for each in label).strip() for label in labels]
+    return [label or f"class_{index}" for index, label in enumerate(cleaned)]
+
+
 def slug(text: str) -> str:
     """Return a name made of lower-case letters, digits and hyphens."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "model"

@@ -35,7 +35,7 @@ class ValidationReport:
     @property
     def failures(self) -> list[str]:
         """What is too far off, one sentence each."""
-        found = list(self.problems)
+        found = list(dict.fromkeys(self.problems))
         for what, error in self.errors.items():
             # Written so that NaN fails.
             if not error <= self.limits[what]:

@@ -3,6 +3,7 @@
 import json
 import pickle
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -78,7 +79,11 @@ def layers_that_run(trap, inner):
     loader = [[-1, 1, "torch_safe_load", [f"'{inner}'"]]]
     evaluating = {**LAYERS, "activation": f"open({str(trap)!r}, 'w').close()"}
     nested = [[-1, 1, "DetectionModel", [evaluating]]]
-    return {"evaluating": evaluating, "loading": {**LAYERS, "backbone": loader}, "nested": {**LAYERS, "backbone": nested}}
+    return {
+        "evaluating": evaluating,
+        "loading": {**LAYERS, "backbone": loader},
+        "nested": {**LAYERS, "backbone": nested},
+    }
 
 
 class Call:
@@ -273,3 +278,55 @@ def test_preprocessing_that_makes_no_sense_is_refused(directories, tmp_path, fie
     shutil.copytree(directories / "vit", copy)
     (copy / "preprocessor_config.json").write_text(json.dumps(fields))
     refused("vit", copy, message)
+
+
+@pytest.mark.parametrize(
+    ("family", "fields", "message"),
+    [
+        ("vit", {"image_size": [224, 192]}, "image_size is .*, not a number of at least 32"),
+        ("vit", {"image_size": -224}, "image_size is -224, not"),
+        ("vit", {"image_size": 31}, "image_size is 31, not a number of at least 32"),
+        ("vit", {"image_size": 10**6}, "image_size is 1000000, and 4096 is the most"),
+        ("vit", {"image_size": "big"}, "image_size.*: .*big"),
+        ("vit", {"patch_size": 0}, "patch_size is 0, not"),
+        ("vit", {"hidden_act": "nope"}, "hidden_act is 'nope', which is no activation"),
+        ("vit", {"num_labels": 1}, "num_labels is 1: "),
+        ("vit", {"num_channels": 1}, "takes 1 channels"),
+        ("clip", {"num_channels": 1}, "takes 1 channels"),
+        ("clip", {"projection_dim": 0}, "projection_dim is 0, not"),
+    ],
+)
+def test_configurations_that_make_no_network_are_refused(conversions, tmp_path, family, fields, message):
+    path = tmp_path / "odd.json"
+    path.write_text(json.dumps({**json.loads(Path(conversions.config(family)).read_text()), **fields}))
+    refused(family, path, f"cannot use .*odd.json: .*{message}")
+
+
+@pytest.mark.parametrize(
+    ("names", "labels"),
+    [
+        ({2: "c", 0: "a", 1: "b"}, ["a", "b", "c"]),
+        ({"2": "c", "0": "a", "1": "b"}, ["a", "b", "c"]),
+        (["a", "b", "c"], ["a", "b", "c"]),
+        ({0: "a\nb", 1: "\x1b[31mred", 2: "\ud800"}, ["a b", "[31mred", "class_2"]),
+        ({0: "猫", 1: "a, b", 2: ""}, ["猫", "a, b", "class_2"]),
+        ({0: "a", 1: "b", 5: "c"}, ["class_0", "class_1", "class_2"]),
+        ({0: "a"}, ["class_0", "class_1", "class_2"]),
+        (None, ["class_0", "class_1", "class_2"]),
+        ("abc", ["class_0", "class_1", "class_2"]),
+    ],
+)
+def test_class_names_go_by_their_indices_and_can_be_printed(checkpoint, tmp_path, names, labels):
+    held = torch.load(checkpoint, weights_only=False)
+    held["model"].names = names
+    path = tmp_path / "names.pt"
+    torch.save(held, path)
+    assert load("yolo", path, size=(64, 64)).labels == labels
+
+
+def test_a_file_of_labels_may_begin_with_a_mark(tmp_path):
+    from eyrie_convert.commands.arguments import labels_of
+
+    path = tmp_path / "my.names"
+    path.write_bytes("\ufeffhelmet\r\n\r\nhead \x07\r\n猫".encode())
+    assert labels_of(path) == ["helmet", "head", "猫"]

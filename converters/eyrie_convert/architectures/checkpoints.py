@@ -71,8 +71,9 @@ def _to_fill(allowed: Iterable[type], called: list[str]) -> list[tuple[type, str
     """Return what the restricted unpickler is to take for these classes: it can make empty ones and fill them.
 
     It would also call them, with arguments of the checkpoint's choice, and a constructor may do anything with those
-    (that of an Ultralytics model evaluates a string). What it finds by a class's name here is therefore a stand-in, whose
-    call is refused and noted in ``called``. The class itself must be known to it too, but by a name that nobody can guess.
+    (that of an Ultralytics model evaluates a string). What it finds by a class's name here is therefore a stand-in,
+    whose call is refused and noted in ``called``. The class itself has to be known to it too, under a name that
+    nobody can guess.
     """
     found: list[tuple[type, str]] = []
     for each in allowed:

@@ -16,6 +16,8 @@ from eyrie_convert.architectures.random_weights import SEED
 from eyrie_convert.download import say
 from eyrie_convert.errors import ConversionError, first_line
 
+LARGEST_SIDE = 4096
+
 
 @dataclass(frozen=True)
 class Loaded:
@@ -102,9 +104,31 @@ def _configuration(path: Path, fields: dict[str, Any], configuration: Any) -> An
         )
     fields = {key: value for key, value in fields.items() if key != "model_type"}
     try:
-        return configuration(**fields)
+        made = configuration(**fields)
+        _check_configuration(made)
     except Exception as error:
         raise ConversionError(f"cannot use {path}: {first_line(error)}") from error
+    return made
+
+
+def _check_configuration(made: Any) -> None:
+    """Raise ValueError for what transformers accepts, and no network or no sense comes of."""
+    from transformers.activations import ACT2FN
+
+    classes = getattr(made, "num_labels", 2) if made.model_type == "vit" else 2
+    least = {"patch_size": 1, "hidden_size": 1, "num_attention_heads": 1, "intermediate_size": 1, "projection_dim": 1}
+    for name, lowest in {**least, "image_size": made.patch_size if isinstance(made.patch_size, int) else 1}.items():
+        value = getattr(made, name, lowest)
+        if not isinstance(value, int) or value < lowest:
+            raise ValueError(f"{name} is {value!r}, not a number of at least {lowest}")
+    if made.image_size > LARGEST_SIDE:
+        raise ValueError(f"image_size is {made.image_size}, and {LARGEST_SIDE} is the most")
+    if made.num_channels != 3:
+        raise ValueError(f"it takes {made.num_channels} channels; only colour pictures (3) are supported")
+    if made.hidden_act not in ACT2FN:
+        raise ValueError(f"hidden_act is {made.hidden_act!r}, which is no activation")
+    if classes < 2:
+        raise ValueError(f"num_labels is {classes}: the probabilities of fewer than two classes say nothing")
 
 
 def _from_directory(path: Path, model_class: Any, configuration: Any) -> Loaded:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from eyrie_convert import pictures
+from eyrie_convert import package, pictures
 from eyrie_convert.architectures import transformers_hub
 from eyrie_convert.architectures.clip import package_name
 from eyrie_convert.architectures.picture_modules import Normalise
@@ -62,9 +62,7 @@ class ViT(Architecture):
         side, classes = config.image_size, config.num_labels
         if options.size not in (None, (side, side)):
             raise ConversionError(f"{model} takes {side}x{side} pixels: its position embeddings fix the size")
-        if config.num_channels != 3:
-            raise ConversionError(f"{model} takes {config.num_channels} channels; only colour pictures are supported")
-        labels = options.labels or [str(config.id2label.get(index, f"class_{index}")) for index in range(classes)]
+        labels = options.labels or package.clean_labels([str(config.id2label.get(n, "")) for n in range(classes)])
         if len(labels) != classes:
             raise ConversionError(f"{model} has {classes} classes, but {len(labels)} labels were given")
         k = min(options.top_k, classes)

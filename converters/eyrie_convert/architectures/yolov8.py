@@ -184,15 +184,21 @@ def _check_size(width: int, height: int, stride: int) -> None:
 
 
 def _labels(detector: Any, head: Any, wanted: list[str] | None, model: str) -> list[str]:
-    names = getattr(detector, "names", None) or {}
-    found = list(wanted or (names.values() if isinstance(names, dict) else names))
-    if wanted is not None and len(wanted) != head.nc:
-        raise ConversionError(f"{model} has {head.nc} classes, but {len(wanted)} labels were given")
+    if wanted is not None:
+        if len(wanted) != head.nc:
+            raise ConversionError(f"{model} has {head.nc} classes, but {len(wanted)} labels were given")
+        return wanted
+    names = getattr(detector, "names", None) or []
+    if isinstance(names, (list, tuple)):
+        names = dict(enumerate(names))
+    # Keys are indices, in any order, and as strings where they came from JSON.
+    by_index = {str(index): str(name) for index, name in names.items()} if isinstance(names, dict) else {}
+    indices = [str(index) for index in range(head.nc)]
     # Without training there are none, or those of COCO whatever the number of classes is.
-    if len(found) != head.nc or [*map(str, found)] == [str(index) for index in range(head.nc)]:
+    if set(by_index) != set(indices) or [by_index[index] for index in indices] == indices:
         coco = assets.coco_labels()
-        return coco if head.nc == len(coco) else [f"class_{index}" for index in range(head.nc)]
-    return [str(each) for each in found]
+        return coco if head.nc == len(coco) else [f"class_{index}" for index in indices]
+    return package.clean_labels([by_index[index] for index in indices])
 
 
 def _package_name(stem: str) -> str:

@@ -6,6 +6,7 @@ import argparse
 import re
 from pathlib import Path
 
+from eyrie_convert import package
 from eyrie_convert.errors import ConversionError, UsageError
 
 
@@ -81,7 +82,8 @@ def labels_of(path: Path | None) -> list[str] | None:
 
         return coco_labels()
     try:
-        labels = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        lines = path.read_text(encoding="utf-8-sig").splitlines()  # some editors begin a text with a mark
+        labels = package.clean_labels([line for line in lines if line.strip()])
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not a text file"
         raise ConversionError(f"cannot read the labels {path}: {reason}") from error
