@@ -29,6 +29,13 @@ def first_line(error: BaseException) -> str:
     return told[0][:200] if told else type(error).__name__
 
 
+def reason_of(error: BaseException) -> str:
+    """Return why the system refused something, and of which file; of other errors, what they say."""
+    if not isinstance(error, OSError) or not error.strerror:
+        return first_line(error)
+    return f"{error.strerror} ({error.filename})" if error.filename else error.strerror
+
+
 @contextmanager
 def unforeseen(what: str) -> Iterator[None]:
     """Say in one line what a library raised that nobody had foreseen; with ``EYRIE_TRACEBACK`` set, in full."""
@@ -39,6 +46,8 @@ def unforeseen(what: str) -> Iterator[None]:
     except Exception as error:
         if os.environ.get("EYRIE_TRACEBACK"):
             raise
+        if isinstance(error, OSError) and error.strerror:
+            raise ConversionError(f"{what} failed: {reason_of(error)}") from error
         raise ConversionError(
             f"{what} failed: it met {type(error).__name__}: {first_line(error)} (all of it: EYRIE_TRACEBACK=1)"
         ) from error

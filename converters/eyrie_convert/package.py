@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from eyrie_convert import __version__
-from eyrie_convert.errors import ConversionError
+from eyrie_convert.errors import ConversionError, reason_of
 
 SCHEMA = "eyrie.model/1"
 METADATA = "conversion_metadata.json"
+# Libraries have no words for a full disk (OpenVINO: "iostream error"); with less left, that was it.
+LEAST_FREE = 1 << 16
 
 
 def sha256(path: Path) -> str:
@@ -51,19 +53,14 @@ def new_package(directory: Path) -> Iterator[Path]:
     If anything is raised inside, nothing is left and an older package there stays. Refuses to replace
     a directory that is not empty and holds no package.
     """
-    directory = Path(directory).absolute()
-    if directory.exists() and not directory.is_dir():
-        raise ConversionError(f"cannot write the package {directory}: there is a file of that name")
-    if directory.is_dir() and any(directory.iterdir()) and not (directory / METADATA).is_file():
-        raise ConversionError(
-            f"cannot write the package {directory}: the directory is not empty and holds no model package; "
-            "choose another"
-        )
     try:
+        # A link stays one: what it leads to is replaced.
+        directory = Path(directory).resolve()
+        _check_place(directory)
         directory.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
-    except OSError as error:
-        raise ConversionError(f"cannot write the package {directory}: {error.strerror}") from error
+    except (OSError, RuntimeError) as error:  # the latter of links in a circle
+        raise ConversionError(f"cannot write the package {directory}: {reason_of(error)}") from error
     package, old = work / "new", work / "old"
     try:
         package.mkdir()
@@ -71,12 +68,27 @@ def new_package(directory: Path) -> Iterator[Path]:
         if directory.exists():
             directory.rename(old)
         package.rename(directory)
-    except OSError as error:
+    except BaseException as error:
+        # Whatever ends it, be it a signal: the older package goes back to its place.
         if old.exists() and not directory.exists():
             old.rename(directory)
-        raise ConversionError(f"cannot write the package {directory}: {error.strerror or error}") from error
+        if isinstance(error, Exception) and shutil.disk_usage(work).free < LEAST_FREE:
+            raise ConversionError(f"cannot write the package {directory}: the disk is full") from error
+        if isinstance(error, OSError):
+            raise ConversionError(f"cannot write the package {directory}: {reason_of(error)}") from error
+        raise
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _check_place(directory: Path) -> None:
+    if directory.exists() and not directory.is_dir():
+        raise ConversionError(f"cannot write the package {directory}: there is a file of that name")
+    if directory.is_dir() and any(directory.iterdir()) and not (directory / METADATA).is_file():
+        raise ConversionError(
+            f"cannot write the package {directory}: the directory is not empty and holds no model package; "
+            "choose another"
+        )
 
 
 def write_metadata(package: Path, files: list[str], fields: dict[str, Any]) -> None:
