@@ -30,6 +30,7 @@ class ValidationReport:
     agreement: dict[str, float] = field(default_factory=dict)
     least: dict[str, float] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    counts: dict[str, list[int]] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -62,6 +63,13 @@ class ValidationReport:
         keep = max if kind == "error" else min
         known = values.get(what)
         values[what] = value if known is None or np.isnan(value) else keep(known, value)
+
+    def found_again(self, what: str, hits: int, total: int, least: float) -> None:
+        """Record an agreement as a share of all pictures' detections: of a picture with few, one says little."""
+        counts = self.counts.setdefault(what, [0, 0])
+        counts[0], counts[1] = counts[0] + hits, counts[1] + total
+        self.agreement[what] = counts[0] / counts[1] if counts[1] else 1.0
+        self.least[what] = least
 
     def metadata(self, golden: str | None) -> dict[str, Any]:
         """Return the ``validation`` field of the metadata. Numbers that are none are written as 1e30."""
@@ -123,11 +131,11 @@ def _detections(report: ValidationReport, got: np.ndarray, expected: np.ndarray,
     # Of all scores together: some wrong weights move no single score far, but all of them a little.
     report.worse("error", "scores_rms_ratio", relative_rms(got[0, 4:], expected[0, 4:]), 1e-4 if exact else 0.02)
     found, wanted = suppress(got[0]), suppress(expected[0])
-    share, apart = matched(found, wanted, margin=1e-4 if exact else 0.02)
+    hits, total, apart = matched(found, wanted, margin=1e-4 if exact else 0.02)
     if not exact:
         report.worse("error", "max_score", apart, 0.02)
     # In float16, which of two boxes that score alike survives may change.
-    report.worse("agreement", "detections_iou_095", share, 1.0 if exact else 0.95)
+    report.found_again("detections_iou_095", hits, total, 1.0 if exact else 0.95)
 
 
 def _classes(report: ValidationReport, got: Answers, expected: Answers, *, exact: bool) -> None:
@@ -193,11 +201,11 @@ def overlap(box: np.ndarray, others: np.ndarray) -> np.ndarray:
     return common / (np.prod(np.clip(box[2:4] - box[:2], 0, None)) + areas - common + 1e-12)
 
 
-def matched(got: np.ndarray, expected: np.ndarray, margin: float) -> tuple[float, float]:
-    """Return how well two sets of detections agree: a share, and the largest difference of two scores.
+def matched(got: np.ndarray, expected: np.ndarray, margin: float) -> tuple[int, int, float]:
+    """Return how well two sets of detections agree: hits, of how many, and the largest difference of two scores.
 
-    The share is that of detections of either side that the other has, of the same class, at IoU ≥ 0.95. What is
-    within ``margin`` of the confidence threshold may be missing on the other side.
+    Hits are the detections of either side that the other has, of the same class, at IoU ≥ 0.95. What is within
+    ``margin`` of the confidence threshold may be missing on the other side.
     """
     total = hits = 0
     apart = 0.0
@@ -210,5 +218,5 @@ def matched(got: np.ndarray, expected: np.ndarray, margin: float) -> tuple[float
                 apart = max(apart, abs(float(same[overlaps.argmax(), 4] - row[4])))
             elif row[4] <= CONFIDENCE + margin:
                 continue
-            total, hits = total + 1, hits + hit
-    return (hits / total if total else 1.0), apart
+            total, hits = total + 1, hits + int(hit)
+    return hits, total, apart
