@@ -9,6 +9,23 @@ public protocol SourceStage<Output>: Actor {
   /// Emits items until the stream ends or the run stops.
   /// - Throws: when the source cannot go on; its `RestartPolicy` decides what follows.
   func run(_ context: SourceContext<Output>) async throws
+
+  /// Says what follows an error of `run` where the policy is to restart.
+  /// - Parameter backoff: that of the policy.
+  func recovery(from error: any Error, backoff: Backoff) -> SourceRecovery
+
+  /// Told before the pause in front of an attempt.
+  func willRestart(_ restart: SourceRestart) async
+}
+
+extension SourceStage {
+  /// Any error is worth another attempt.
+  public func recovery(from error: any Error, backoff: Backoff) -> SourceRecovery {
+    .restart(backoff, reason: "restart")
+  }
+
+  /// Nobody wants to know.
+  public func willRestart(_ restart: SourceRestart) async {}
 }
 
 /// A stage that turns items into items: resize, detect, track.

@@ -73,4 +73,14 @@ struct BackoffTests {
     #expect((pauses.max() ?? .zero) > ceiling * 0.8)
     #expect((pauses.min() ?? .zero) < ceiling * 0.2)
   }
+
+  @Test("is never shorter than its floor", arguments: [0, 1, 40])
+  func floor(attempt: Int) {
+    var generator = SplitMix64(seed: 4)
+    let backoff = Backoff(initial: .seconds(60), cap: .seconds(300), floor: .seconds(30))
+    let pauses = (0..<200).map { _ in backoff.pause(attempt: attempt, using: &generator) }
+    #expect(pauses.allSatisfy { $0 >= .seconds(30) && $0 <= .seconds(300) })
+    let impossible = Backoff(initial: .seconds(1), cap: .seconds(2), floor: .seconds(9))
+    #expect(impossible.pause(attempt: 0, using: &generator) == .seconds(1))
+  }
 }

@@ -230,7 +230,20 @@ struct StageGraphTests {
     _ = try await graph.run { incidents.add($0.message) }
     #expect(await sink.items == Array(1...10))
     #expect(graph.snapshot().node("source")?.restarts == 3)
-    #expect(incidents.all == ["cable pulled", "cable pulled", "cable pulled"])
+    #expect(incidents.all == Array(repeating: "cable pulled; trying again", count: 3))
+  }
+
+  @Test("asks a source what follows its error, and tells it what will")
+  func recovery() async throws {
+    let source = ChoosySource()
+    let policy = RestartPolicy.restart(
+      Backoff(initial: .seconds(3600), cap: .seconds(3600), floor: .seconds(3600)))
+    let incidents = Recorder<String>()
+    let graph = try graph(source, ClosureStage { .emit($0) }, CollectingSink(), restart: policy)
+    let error = await #expect(throws: GraphError.self) { try await graph.run { incidents.add($0.reason) } }
+    #expect(error?.description == "stage source: failure 3")
+    #expect(await source.restarts == [1, 2])
+    #expect(incidents.all == ["flaky", "flaky"])
   }
 
   @Test("ends with the error of a source that must not be restarted")

@@ -62,6 +62,23 @@ actor CountingSource: SourceStage {
   }
 }
 
+/// Fails each time; worth two attempts, and quick ones.
+actor ChoosySource: SourceStage {
+  private var runs = 0
+  private(set) var restarts: [Int] = []
+
+  func run(_ context: SourceContext<Int>) async throws {
+    runs += 1
+    throw TestError(description: "failure \(runs)")
+  }
+
+  func recovery(from error: any Error, backoff: Backoff) -> SourceRecovery {
+    runs > 2 ? .giveUp : .restart(Backoff(initial: .milliseconds(1), cap: .milliseconds(1)), reason: "flaky")
+  }
+
+  func willRestart(_ restart: SourceRestart) { restarts.append(restart.attempt) }
+}
+
 /// Emits until it is stopped.
 actor EndlessSource: SourceStage {
   func run(_ context: SourceContext<Int>) async throws {

@@ -6,7 +6,25 @@ public enum RestartPolicy: Sendable, Equatable {
   case restart(Backoff)
 }
 
-/// Exponential backoff with full jitter: the n-th pause is uniform in 0…min(cap, initial·2ⁿ), so that many
+/// What a source makes of its own error.
+public enum SourceRecovery: Sendable, Equatable {
+  /// No attempt can be better: the run ends with the error.
+  case giveUp
+  /// The source is started again after a pause; the reason (`snake_case`) names the kind of trouble.
+  case restart(Backoff, reason: String)
+}
+
+/// A source that is about to be started again.
+public struct SourceRestart: Sendable {
+  /// Why.
+  public let error: any Error
+  /// How often in a row, from 1.
+  public let attempt: Int
+  /// How long until then.
+  public let pause: Duration
+}
+
+/// Exponential backoff with jitter: the n-th pause is uniform in floor…min(cap, initial·2ⁿ), so that many
 /// clients of one server do not come back in step.
 ///
 /// Source: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
@@ -15,13 +33,19 @@ public struct Backoff: Sendable, Equatable {
   public let initial: Duration
   /// The longest pause ever.
   public let cap: Duration
+  /// The shortest pause; zero is full jitter.
+  public let floor: Duration
 
   /// - Parameters:
   ///   - initial: the longest first pause.
   ///   - cap: the longest pause ever.
-  public init(initial: Duration = .milliseconds(500), cap: Duration = .seconds(30)) {
+  ///   - floor: the shortest pause; a longer one than `initial` or `cap` counts as those.
+  public init(
+    initial: Duration = .milliseconds(500), cap: Duration = .seconds(30), floor: Duration = .zero
+  ) {
     self.initial = initial
     self.cap = cap
+    self.floor = min(floor, initial, cap)
   }
 
   /// The pause before an attempt.
@@ -31,6 +55,6 @@ public struct Backoff: Sendable, Equatable {
   public func pause(attempt: Int, using generator: inout some RandomNumberGenerator) -> Duration {
     // Beyond 2^30 the cap has long been reached; the bound keeps the shift in range.
     let ceiling = min(cap, initial * (1 << min(max(attempt, 0), 30)))
-    return ceiling * Double.random(in: 0...1, using: &generator)
+    return floor + (ceiling - floor) * Double.random(in: 0...1, using: &generator)
   }
 }

@@ -27,28 +27,34 @@ final class SourceNode<Stage: SourceStage>: GraphNode {
   func run(_ control: RunControl) async throws {
     defer { outlet.close() }
     let context = SourceContext(stop: control.stop, outlet: outlet, meter: meter)
+    var generator = SystemRandomNumberGenerator()
     var attempt = 0
     while true {
       let emittedBefore = meter.read().emitted
+      let begin = ContinuousClock.now
       do {
         return try await stage.run(context)
       } catch {
-        guard case .restart(let backoff) = policy else { throw error }
+        guard case .restart(let usual) = policy else { throw error }
         if control.stop.isRequested { return }
-        // A source that worked for a while starts over with short pauses.
-        if meter.read().emitted > emittedBefore { attempt = 0 }
-        control.onIncident(Incident(stage: name, reason: "restart", message: "\(error)"))
-        await pause(backoff, attempt: attempt, stop: control.stop)
-        if control.stop.isRequested || Task.isCancelled { return }
+        guard case .restart(let backoff, let reason) = await stage.recovery(from: error, backoff: usual)
+        else {
+          throw error
+        }
+        // A source that worked for a while starts over with short pauses; one that comes and goes does not.
+        if meter.read().emitted > emittedBefore, ContinuousClock.now - begin >= usual.cap { attempt = 0 }
+        let duration = backoff.pause(attempt: attempt, using: &generator)
         attempt += 1
+        control.onIncident(Incident(stage: name, reason: reason, message: "\(error); trying again"))
+        await stage.willRestart(SourceRestart(error: error, attempt: attempt, pause: duration))
+        await pause(duration, stop: control.stop)
+        if control.stop.isRequested || Task.isCancelled { return }
         meter.recordRestart()
       }
     }
   }
 
-  private func pause(_ backoff: Backoff, attempt: Int, stop: StopSignal) async {
-    var generator = SystemRandomNumberGenerator()
-    let duration = backoff.pause(attempt: attempt, using: &generator)
+  private func pause(_ duration: Duration, stop: StopSignal) async {
     await withTaskGroup { group in
       group.addTask { await stop.wait() }
       group.addTask { try? await Task.sleep(for: duration, clock: .continuous) }
