@@ -16,6 +16,8 @@ final class DecodeSession {
 
   private let demuxer: Demuxer
   private let decoder: VideoDecoder
+  private let isRemote: Bool
+  private let isLive: Bool
   private let readTimeout: Duration?
   private var packet: UnsafeMutablePointer<AVPacket>?
   private var ledger = PacketLedger()
@@ -39,18 +41,17 @@ final class DecodeSession {
   private static let maxSkippedFrames = 300
 
   init(_ input: MediaInput, options: VideoReader.Options, interrupt: MediaInterrupt) throws(MediaError) {
-    let demuxer = try Demuxer(input, timeout: options.openTimeout, interrupt: interrupt)
+    let demuxer = try Demuxer(
+      input, timeout: options.openTimeout, transport: options.rtspTransport, interrupt: interrupt)
     self.demuxer = demuxer
     let geometry = demuxer.geometry(of: nil)
     let isLarge = geometry.codedWidth * geometry.codedHeight > 1920 * 1088
     decoder = try VideoDecoder(
       stream: demuxer.stream, threads: options.decoderThreads > 0 ? options.decoderThreads : isLarge ? 2 : 1,
       input: demuxer.input)
-    if case .url = input.locate() {
-      readTimeout = options.readTimeout ?? .seconds(10)
-    } else {
-      readTimeout = options.readTimeout
-    }
+    isRemote = input.isRemote
+    isLive = input.isLive
+    readTimeout = options.readTimeout ?? (isRemote ? .seconds(10) : nil)
     awaitsKeyframe = decoder.needsKeyframe
     guard let packet = av_packet_alloc() else {
       throw MediaError(.outOfMemory, demuxer.input, "out of memory while opening")
@@ -136,6 +137,7 @@ final class DecodeSession {
       throw failure
     }
     guard deliveredFrames == 0 else { return }
+    if isLive, lastDecodeStatus == 0 { throw .ended(demuxer.input, " before its first picture") }
     let detail = lastDecodeStatus < 0 ? " (\(FFmpeg.message(lastDecodeStatus)))" : ""
     throw MediaError(
       .undecodable, demuxer.input,
@@ -198,7 +200,13 @@ final class DecodeSession {
       }
       warnings.count(.readError)
     case EYRIE_ERROR_EXIT:
-      failure = .timedOut(demuxer.input, "reading")
+      failure = .stalled(demuxer.input, after: readTimeout)
+      drain()
+    case FFmpeg.error(ETIMEDOUT) where isRemote:
+      failure = .stalled(demuxer.input, after: nil)
+      drain()
+    case FFmpeg.error(EIO) where isRemote:
+      failure = .disconnected(demuxer.input, "reading")
       drain()
     default:
       failure = .ffmpeg(status, "reading", input: demuxer.input, guard: demuxer.ioGuard)

@@ -15,11 +15,14 @@ final class Demuxer {
   private let errors = DemuxerErrors()
 
   /// Opens and probes; bounded by `timeout` except while a pipe waits for its writer.
-  init(_ input: MediaInput, timeout: Duration, interrupt: MediaInterrupt) throws(MediaError) {
+  init(
+    _ input: MediaInput, timeout: Duration, transport: RTSPTransport, interrupt: MediaInterrupt
+  ) throws(MediaError) {
     FFmpeg.silence()
+    try input.checkAddress()
     let name = input.description
     let ioGuard = IOGuard(interrupt: interrupt)
-    let opener = Opener(input: name, ioGuard: ioGuard, timeout: timeout)
+    let opener = Opener(input: name, ioGuard: ioGuard, timeout: timeout, transport: transport)
     let opened = try errors.collect { () throws(MediaError) in try opener.open(input.locate()) }
     ioGuard.arm(nil)
     self.input = name
@@ -31,6 +34,8 @@ final class Demuxer {
   }
 
   deinit {
+    // Saying goodbye to a server that does not listen must not take long.
+    ioGuard.beginClosing(within: .milliseconds(500))
     avformat_close_input(&context)
     withExtendedLifetime((pipe, ioGuard)) {}
   }

@@ -50,10 +50,36 @@ extension MediaError {
     case EYRIE_ERROR_HTTP_UNAUTHORIZED, EYRIE_ERROR_HTTP_FORBIDDEN:
       return MediaError(.unauthorized, input, "the server refuses the user name or password")
     case EYRIE_ERROR_HTTP_NOT_FOUND:
-      return MediaError(.missing, input, "the server has no such stream; check the path of the URL")
+      return MediaError(.notFound, input, "the server has no such stream; check the path of the URL")
     default:
-      return MediaError(.io, input, "\(FFmpeg.message(status)) while \(action)")
+      return network(status, action, input: input)
+        ?? MediaError(.io, input, "\(FFmpeg.message(status)) while \(action)")
     }
+  }
+
+  /// The error for a status that only a network has.
+  private static func network(_ status: Int32, _ action: String, input: String) -> MediaError? {
+    switch -status {
+    case ECONNREFUSED:
+      MediaError(.refused, input, "connection refused; check the port and that the server runs")
+    case EHOSTUNREACH, ENETUNREACH, EHOSTDOWN, ENETDOWN:
+      MediaError(.unreachable, input, "\(FFmpeg.message(status)); check the address and the network")
+    case ECONNRESET, ECONNABORTED, EPIPE:
+      .disconnected(input, action)
+    case EPROTONOSUPPORT:
+      MediaError(
+        .transportRefused, input, "the server does not offer this transport; try another of tcp, udp and auto"
+      )
+    default: nil
+    }
+  }
+
+  static func unknownScheme(_ scheme: String, input: String) -> MediaError {
+    MediaError(.unsupportedURL, input, "unknown URL scheme \"\(scheme)\"; use rtsp, http, udp or a path")
+  }
+
+  static func disconnected(_ input: String, _ action: String) -> MediaError {
+    MediaError(.disconnected, input, "the connection broke while \(action)")
   }
 
   static func interrupted(_ input: String) -> MediaError {
@@ -62,5 +88,10 @@ extension MediaError {
 
   static func timedOut(_ input: String, _ action: String) -> MediaError {
     MediaError(.timedOut, input, "timed out while \(action); check that the source is alive")
+  }
+
+  static func stalled(_ input: String, after timeout: Duration?) -> MediaError {
+    let seconds = timeout.map { " for \(String(format: "%g", $0 / .seconds(1))) s" } ?? ""
+    return MediaError(.stalled, input, "nothing came\(seconds); check that the source is alive")
   }
 }

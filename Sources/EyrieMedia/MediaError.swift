@@ -2,8 +2,8 @@
 ///
 /// `description` is one line: the input (redacted), the reason, and what to do about it.
 public struct MediaError: Error, Sendable, Equatable, CustomStringConvertible {
-  /// The kinds of failure that callers may want to tell apart.
-  public enum Reason: Sendable, Equatable {
+  /// The kinds of failure that callers may want to tell apart. The raw values are their names in events.
+  public enum Reason: String, Sendable, Equatable {
     /// No file of that name.
     case missing
     /// The name is a directory.
@@ -11,35 +11,49 @@ public struct MediaError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The file has no bytes.
     case empty
     /// The operating system refuses to open the file.
-    case permissionDenied
+    case permissionDenied = "permission_denied"
     /// The content is no media that FFmpeg recognises.
-    case notMedia
+    case notMedia = "not_media"
     /// The recording lacks its index (an MP4 without `moov`).
-    case cutOff
+    case cutOff = "cut_off"
     /// There are streams, none of them a video.
-    case noVideo
+    case noVideo = "no_video"
     /// FFmpeg has no decoder for the codec, or it refuses this variant.
-    case unsupportedCodec
+    case unsupportedCodec = "unsupported_codec"
     /// The pixels come in a layout that cannot be converted.
-    case unsupportedPixelFormat
+    case unsupportedPixelFormat = "unsupported_pixel_format"
     /// A URL that FFmpeg cannot open at all: unknown scheme or malformed.
-    case unsupportedURL
+    case unsupportedURL = "unsupported_url"
     /// There is a video stream, yet no picture could be decoded from it.
     case undecodable
     /// The server wants other credentials.
     case unauthorized
-    /// Reading failed below the container: disk or network.
+    /// The server answers, but has no such stream.
+    case notFound = "not_found"
+    /// Nobody listens at that port.
+    case refused
+    /// The host cannot be reached, or its name is unknown.
+    case unreachable
+    /// The server does not offer the transport that was asked for.
+    case transportRefused = "transport_refused"
+    /// The other side closed the connection, or it broke.
+    case disconnected
+    /// The connection stands, and nothing came for the whole read timeout.
+    case stalled
+    /// A live source ended its stream.
+    case ended
+    /// Reading failed below the container.
     case io
     /// `MediaInterrupt.fire()` was called.
     case interrupted
-    /// A deadline passed.
-    case timedOut
+    /// Opening took longer than the open timeout.
+    case timedOut = "timed_out"
     /// The input cannot be read a second time (a pipe, a live stream).
-    case notRewindable
+    case notRewindable = "not_rewindable"
     /// Sizes or rectangles that make no sense, or a buffer too small for them.
-    case invalidGeometry
+    case invalidGeometry = "invalid_geometry"
     /// Memory ran out.
-    case outOfMemory
+    case outOfMemory = "out_of_memory"
     /// A picture could not be encoded.
     case encoding
   }

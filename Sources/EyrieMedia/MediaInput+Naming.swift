@@ -8,6 +8,28 @@ extension MediaInput {
     return Self.liveSchemes.contains(address[..<colon].lowercased())
   }
 
+  /// Whether it is an address, not a file, a pipe or a pattern.
+  public var isRemote: Bool {
+    if case .url = locate() { true } else { false }
+  }
+
+  /// Checks what can be known of an address without opening it. Anything but an address passes.
+  /// - Throws: `MediaError` with `.unsupportedURL` for an unknown scheme or a malformed address.
+  public func checkAddress() throws(MediaError) {
+    switch locate() {
+    case .unknownScheme(let scheme): throw .unknownScheme(scheme, input: description)
+    case .url(let url):
+      let scheme = url.prefix { $0 != ":" }.lowercased()
+      // Only listeners (`udp://:5000`) have no host.
+      let needsHost = ["rtsp", "http", "rtmp"].contains { scheme.hasPrefix($0) }
+      guard let parsed = URLComponents(string: url), !needsHost || parsed.host?.isEmpty == false else {
+        throw MediaError(
+          .unsupportedURL, description, "malformed URL; percent-encode special characters in the password")
+      }
+    case .file, .imageSequence: break
+    }
+  }
+
   /// A short name for people and events: the file's name without its extension, or the host and path of an
   /// address, without credentials. Never empty.
   public var shortName: String {
@@ -19,7 +41,7 @@ extension MediaInput {
       name = stem.isEmpty ? last : stem
     case .url(let address), .unknownScheme(let address):
       let parts = URLComponents(string: address)
-      name = [parts?.host, parts?.path].compactMap { $0 }.joined()
+      name = Redaction.secretValues([parts?.host, parts?.path].compactMap { $0 }.joined())
         .trimmingCharacters(in: CharacterSet(charactersIn: "/"))
     }
     return name.isEmpty ? "source" : String(name.prefix(100))

@@ -26,10 +26,11 @@ final class IOGuard: Sendable {
   private let epoch = ContinuousClock.now
   /// Nanoseconds after `epoch`.
   private let deadline = Atomic<Int64>(.max)
+  private let isClosing = Atomic(false)
 
   init(interrupt: MediaInterrupt) { self.interrupt = interrupt }
 
-  var isInterrupted: Bool { interrupt.isFired }
+  var isInterrupted: Bool { interrupt.isFired && !isClosing.load(ordering: .relaxed) }
 
   /// Whether the deadline set by `arm` has passed, on the monotonic clock.
   var isExpired: Bool {
@@ -43,6 +44,13 @@ final class IOGuard: Sendable {
   func arm(_ timeout: Duration?) {
     let limit = timeout.map { Self.nanoseconds(ContinuousClock.now - epoch + $0) } ?? .max
     deadline.store(limit, ordering: .relaxed)
+  }
+
+  /// From now on only the deadline ends a call: an interrupted reader, too, takes its leave of the server,
+  /// which would go on sending otherwise.
+  func beginClosing(within limit: Duration) {
+    arm(limit)
+    isClosing.store(true, ordering: .relaxed)
   }
 
   /// The callback to install. The guard must outlive everything that holds it.

@@ -14,6 +14,7 @@ struct Opener {
   let input: String
   let ioGuard: IOGuard
   let timeout: Duration
+  let transport: RTSPTransport
 
   /// What FFmpeg is told to open, and how.
   private struct Request {
@@ -23,6 +24,7 @@ struct Opener {
     var file: LocalFile?
     var options: [String: String] = [:]
     var isRewindable = false
+    var isRemote: Bool { file == nil && format == nil }
     /// How far the search for streams may look, in bytes and in seconds of the stream.
     var probeBytes: Int64?
     var probeSeconds: Int64?
@@ -72,18 +74,11 @@ struct Opener {
         isRewindable: true)
     case .url(let url):
       let scheme = url.prefix { $0 != ":" }.lowercased()
-      // Only listeners (`udp://:5000`) have no host.
-      let needsHost = scheme.hasPrefix("rtsp") || scheme.hasPrefix("http") || scheme.hasPrefix("rtmp")
-      guard let parsed = URLComponents(string: url), !needsHost || parsed.host?.isEmpty == false else {
-        throw MediaError(
-          .unsupportedURL, input, "malformed URL; percent-encode special characters in the password")
-      }
       var request = Request(url: url, isRewindable: scheme == "http" || scheme == "https")
-      if scheme.hasPrefix("rtsp") { request.options["rtsp_transport"] = "tcp" }
+      if scheme.hasPrefix("rtsp") { request.options.merge(transport.options(timeout)) { $1 } }
       return request
     case .unknownScheme(let scheme):
-      throw MediaError(
-        .unsupportedURL, input, "unknown URL scheme \"\(scheme)\"; use rtsp, http, udp or a path")
+      throw .unknownScheme(scheme, input: input)
     }
   }
 
@@ -93,6 +88,8 @@ struct Opener {
     }
     var context: UnsafeMutablePointer<AVFormatContext>? = allocated
     allocated.pointee.interrupt_callback = ioGuard.callback
+    // FFmpeg would watch 20 frames to learn their rate: a second, in which a live source's frames grow old.
+    if request.isRemote, !request.isRewindable { allocated.pointee.fps_probe_size = 0 }
     if let bytes = request.probeBytes { allocated.pointee.probesize = bytes }
     if let seconds = request.probeSeconds {
       allocated.pointee.max_analyze_duration = seconds * Int64(AV_TIME_BASE)
@@ -113,6 +110,15 @@ struct Opener {
         throw MediaError(
           .notMedia, input,
           "a playlist that leads to the network or out of its directory; name the media itself")
+      }
+      if request.isRemote, !ioGuard.mustStop {
+        // FFmpeg says no more of a name that cannot be resolved, or of a server that hangs up.
+        if status == FFmpeg.error(EIO) {
+          throw MediaError(
+            .unreachable, input,
+            "cannot be reached or closed the connection; check the address and the network")
+        }
+        if status == EYRIE_ERROR_EOF { throw .disconnected(input, "opening") }
       }
       let error = MediaError.ffmpeg(status, "opening", input: input, guard: ioGuard)
       throw error.reason == .notMedia ? request.file?.diagnose(input: input) ?? error : error

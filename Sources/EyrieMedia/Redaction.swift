@@ -24,7 +24,7 @@ enum Redaction {
 
   /// Masks `name=value` where the name looks like a credential. Cameras also put such pairs into the
   /// path (`/user=admin_password=x_channel=1`), so the whole text is searched.
-  private static func secretValues(_ text: String) -> String {
+  static func secretValues(_ text: String) -> String {
     let names =
       "[a-z0-9_.\\-%]*(?:pass|pwd|passwd|token|secret|key|auth|sig|signature|credential|session|sid|jwt|"
       + "usr|user|login|account|code(?!c))[a-z0-9.\\-%]*"

@@ -32,6 +32,8 @@ struct Timeline {
   private var lastFrameDuration: Int64
   private var lastStep: Int64?
   private var isRestarted = false
+  /// How long after the last frame the first one of a new session comes; nil for one frame.
+  private var gap: Int64?
 
   /// Times beyond this (146 years) are taken for damage, which keeps every sum below within 64 bits.
   private static let limit: Int64 = 1 << 62
@@ -47,12 +49,17 @@ struct Timeline {
     lastFrameDuration = clock.frameDuration
   }
 
-  /// The input starts again: time goes on one frame after the last.
+  /// The input starts again: time goes on one frame after the last, or after `bridge`.
   mutating func restart(_ clock: Clock) {
     self.clock = clock
     wrapOffset = 0
     lastTicks = nil
     isRestarted = true
+  }
+
+  /// Says how many nanoseconds passed before the next frame, the first after a restart.
+  mutating func bridge(_ gap: Int64) {
+    self.gap = min(gap, Self.jump.other)
   }
 
   /// The time of the next frame in display order. `duration` in ticks, 0 where unknown.
@@ -93,7 +100,8 @@ struct Timeline {
 
   /// Puts `own` one frame after `last` and keeps that shift from now on.
   private mutating func joined(_ own: Int64, after last: Int64, warning: MediaWarning.Kind?) -> Stamp {
-    let time = last + lastFrameDuration
+    let time = last + max(lastFrameDuration, gap ?? 0)
+    gap = nil
     let (shift, overflow) = time.subtractingReportingOverflow(own)
     if !overflow { offset = shift }
     self.last = time
@@ -104,6 +112,8 @@ struct Timeline {
     // The step seen before is better than a nominal frame rate (AVI counts fields), unless it was a gap.
     var step = lastFrameDuration
     if let lastStep, lastStep <= 4 * lastFrameDuration { step = lastStep }
+    step = max(step, gap ?? 0)
+    gap = nil
     let time = last + step
     self.last = time
     return Stamp(nanoseconds: time, streamNanoseconds: time &- offset, warning: .timestampMissing)

@@ -15,12 +15,18 @@ public final class VideoReader {
     public var openTimeout: Duration
     /// How long a read may wait for data. `nil`: 10 s for URLs, without limit for files and pipes.
     public var readTimeout: Duration?
+    /// What carries the pictures of an RTSP stream.
+    public var rtspTransport: RTSPTransport
 
-    /// The defaults suit files.
-    public init(decoderThreads: Int = 0, openTimeout: Duration = .seconds(8), readTimeout: Duration? = nil) {
+    /// The defaults suit files and most cameras.
+    public init(
+      decoderThreads: Int = 0, openTimeout: Duration = .seconds(8), readTimeout: Duration? = nil,
+      rtspTransport: RTSPTransport = .tcp
+    ) {
       self.decoderThreads = decoderThreads
       self.openTimeout = openTimeout
       self.readTimeout = readTimeout
+      self.rtspTransport = rtspTransport
     }
   }
 
@@ -32,10 +38,13 @@ public final class VideoReader {
   private let input: MediaInput
   private let options: Options
   private let interrupt: MediaInterrupt
-  private var session: DecodeSession
+  /// `nil` while disconnected.
+  private var session: DecodeSession?
   private var timeline: Timeline
   private var warningCounter = WarningCounter()
   private var frameCount = 0
+  /// Whether the next frame is the first after a `reconnect`.
+  private var isReconnected = false
   /// The latest of the arrivals of the frames so far.
   private var latestArrival: PacketLedger.Arrival?
   /// The frame decoded while opening.
@@ -77,9 +86,14 @@ public final class VideoReader {
       pending = nil
       return frame
     }
-    guard let decoded = try session.next(&warningCounter) else { return nil }
+    guard let decoded = try session?.next(&warningCounter) else { return nil }
     let duration = eyrie_frame_duration(decoded.picture)
     let ticks = decoded.picture.pointee.best_effort_timestamp
+    if isReconnected, let latestArrival {
+      let away = (decoded.arrival.instant - latestArrival.instant) / .nanoseconds(1)
+      timeline.bridge(Int64(exactly: away.rounded()) ?? 0)
+    }
+    isReconnected = false
     let stamp = timeline.stamp(ticks == EYRIE_NOPTS ? nil : ticks, duration: duration)
     if let warning = stamp.warning { warningCounter.count(warning) }
     if decoded.isCorrupt { warningCounter.count(.corruptFrame) }
@@ -98,13 +112,36 @@ public final class VideoReader {
   /// frame duration after the last.
   /// - Throws: `MediaError` with `.notRewindable` for pipes and live streams, or whatever opening throws.
   public func rewind() throws(MediaError) {
-    guard session.isRewindable else {
+    guard session?.isRewindable == true else {
       throw MediaError(
         .notRewindable, input.description, "cannot be read a second time; loop a file instead")
     }
     pending = nil
     // Opening afresh works for every container; seeking to the start does not (raw and broken streams).
-    session = try DecodeSession(input, options: options, interrupt: interrupt)
+    let session = try DecodeSession(input, options: options, interrupt: interrupt)
+    self.session = session
     timeline.restart(session.clock)
+  }
+
+  /// Whether the input is open: from the beginning, until `disconnect`, and again after `reconnect`.
+  public var isConnected: Bool { session != nil }
+
+  /// Closes the connection and frees the decoder. `nextFrame` then returns `nil` until `reconnect`. Takes at
+  /// most half a second, however dead the other side is.
+  public func disconnect() {
+    pending = nil
+    session = nil
+  }
+
+  /// Connects to a live source again. Indices go on, and times go on by as much as passed meanwhile on the
+  /// monotonic clock: they never go back, although the source counts from anew.
+  /// - Throws: whatever opening throws; the reader is then disconnected, and `reconnect` may be tried again.
+  public func reconnect() throws(MediaError) {
+    disconnect()
+    let session = try DecodeSession(input, options: options, interrupt: interrupt)
+    self.session = session
+    timeline.restart(session.clock)
+    isReconnected = true
+    description = session.description(of: nil)
   }
 }

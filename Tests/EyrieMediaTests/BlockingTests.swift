@@ -110,7 +110,7 @@ import Testing
     let reader = try VideoReader(MediaInput(path), options: .init(readTimeout: .milliseconds(200)))
     var count = 0
     let error = mediaError { while try reader.nextFrame() != nil { count += 1 } }
-    #expect(error?.reason == .timedOut)
+    #expect(error?.reason == .stalled)
     #expect(count == 25, "frames read before the pause are delivered first")
   }
 

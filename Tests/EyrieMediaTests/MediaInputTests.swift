@@ -38,6 +38,14 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    ("rtsp://user:pass@cam:554/live/1", "cam/live/1"),
+    ("rtsp://10.0.0.1/user=admin_password=tlJ_channel=1.sdp", "10.0.0.1/user=***_password=***_channel=1.sdp"),
+  ])
+  func shortNamesDoNotTellSecrets(argument: String, name: String) {
+    #expect(MediaInput(argument).shortName == name)
+  }
+
   @Test func locations() throws {
     let scratch = try Scratch()
     let odd = scratch.path("100%d rtsp: #1?.mp4")

@@ -98,4 +98,23 @@ import Testing
     }
     #expect(found == (0..<9).map { 2000 + 40 * $0 })
   }
+
+  @Test(arguments: [nil, 180_000, -5, .max] as [Int64?])
+  func timeGoesOnAcrossAPause(first: Int64?) {
+    for (gap, step) in [(3_000_000_000, 3000), (0, 40), (-9_000_000_000, 40), (.max, 86_400_000)]
+      as [(Int64, Int64)]
+    {
+      var timeline = Timeline(clock())
+      let before = timeline.stamp(900_000, duration: 3600).nanoseconds
+      timeline.restart(clock())
+      timeline.bridge(gap)
+      let after = timeline.stamp(first, duration: 3600).nanoseconds
+      // A camera's first frame may have no time; the next one, which has, comes one frame later.
+      #expect((after - before) / Self.millisecond == step || first == .max)
+      #expect(after > before)
+      let next = timeline.stamp((first ?? 0) &+ 3600, duration: 3600).nanoseconds
+      #expect((next - after) / Self.millisecond == 40 || first == .max)
+      #expect(next > after)
+    }
+  }
 }
