@@ -60,7 +60,7 @@ let package = Package(
     .executableTarget(
       name: "eyrie",
       dependencies: [
-        "EyriePipeline", "EyrieGraph", "EyrieInference",
+        "EyriePipeline", "EyrieGraph", "EyrieInference", "EyrieMedia",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),

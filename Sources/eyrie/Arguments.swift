@@ -1,10 +1,13 @@
 public import ArgumentParser
 public import EyrieGraph
 public import EyrieInference
+public import EyrieMedia
 public import EyriePipeline
 
 extension ExecutionPrecision: ExpressibleByArgument {}
 extension OverflowPolicy: ExpressibleByArgument {}
+extension RTSPTransport: ExpressibleByArgument {}
+extension RunOptions.Reconnection: ExpressibleByArgument {}
 extension RunOptions.Pacing: ExpressibleByArgument {}
 extension SubscribeOptions.Format: ExpressibleByArgument {}
 

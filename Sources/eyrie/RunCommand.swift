@@ -1,6 +1,7 @@
 import ArgumentParser
 import EyrieGraph
 import EyrieInference
+import EyrieMedia
 import EyriePipeline
 import Foundation
 
@@ -12,6 +13,7 @@ struct RunCommand: AsyncParsableCommand {
       EXAMPLES
         eyrie run street.mp4 --model models/yolov3-tiny --publish tcp://127.0.0.1:5555
         eyrie run street.mp4 --model yolov8n_openvino_model --classes person,car --jsonl events.jsonl
+        eyrie run rtsp://user:p%40ss@camera/live --model models/yolov3-tiny --publish tcp://127.0.0.1:5555
 
       A summary table goes to stdout, everything else to stderr. SIGINT and SIGTERM stop the input and
       deliver what is in flight, within 3 seconds; a second signal ends at once.
@@ -94,6 +96,20 @@ struct RunCommand: AsyncParsableCommand {
   @Flag(help: "Start a file again at its end.")
   var loop = false
 
+  @Option(help: "What happens when the input fails or ends: auto (live inputs reconnect), always or never.")
+  var reconnect: RunOptions.Reconnection = .auto
+
+  @Option(help: "What carries an RTSP stream: tcp, udp, or auto (udp first).")
+  var rtspTransport: RTSPTransport = .tcp
+
+  @Option(help: ArgumentHelp("How long opening the input may take.", valueName: "s"))
+  var openTimeout = 8.0
+
+  @Option(
+    help: ArgumentHelp(
+      "How long a read may wait for data (default: addresses 10, files and pipes no limit).", valueName: "s"))
+  var readTimeout: Double?
+
   @Option(help: ArgumentHelp("Write a summary as JSON; - is stdout.", valueName: "file"))
   var summary: String?
 
@@ -142,6 +158,10 @@ struct RunCommand: AsyncParsableCommand {
     options.pacing = pacing
     options.overflow = overflow
     options.loop = loop
+    options.reconnect = reconnect
+    options.rtspTransport = rtspTransport
+    options.openTimeout = openTimeout
+    options.readTimeout = readTimeout
     options.summary = Self.place(summary)
     options.jsonl = Self.place(jsonl)
     options.annotate = Self.place(annotate)

@@ -42,11 +42,8 @@ public struct DetectionRun: Sendable {
     try outputs.check(model: description)
     let detector = try DetectorSetup(model: description, options: options)
     let source = try sourceID(of: input)
-    let decode = DecodeStage(
-      DecodeStage.Settings(
-        source: source.value, input: input, pacing: options.pacing, loop: options.loop,
-        maxFrames: options.maxFrames))
-    let media = try await open(decode, stop: stop)
+    let decode = DecodeStage(options.decoding(of: input, as: source.value), log: reporter.log)
+    try await open(decode, stop: stop)
     let labels = ClassLabels(detector.labels)
     let publish = PublishStage(
       PublishStage.Settings(
@@ -67,15 +64,21 @@ public struct DetectionRun: Sendable {
       decode, session: session, detector: detector, publish: publish, annotate: annotate, input: input,
       reporter: reporter)
     await publish.countLosses { graph.losses() }
+    // A sink that fails ends the run by itself at its next frame.
+    await decode.onLoss { try? await publish.report($0) }
     let execution = GraphExecution(
-      graph: graph, publish: publish, media: media, options: options, reporter: reporter)
+      graph: graph, publish: publish, media: await decode.description, options: options, reporter: reporter)
     var outcome = await execution.run(stop: stop)
     outcome.failure = outcome.failure ?? uselessness(graph, outcome)
+    // Whoever stops a service while its camera is away does not want an error; who asked for a time does.
+    if outcome.failure == nil, outcome.timeIsUp, graph.snapshot().node("decode")?.received == 0 {
+      outcome.failure = await decode.lastFailure.map { EyrieFailure(.run, $0) }
+    }
 
     // The last event counts too. Subscribers that are slow to take it do not hold up the summary.
     var failures = [outcome.failure, await end(publish, graph: graph, outcome: outcome)]
     let summary = await SummaryBuilder(
-      graph: graph, publish: publish, decode: decode, session: session, media: media, outcome: outcome
+      graph: graph, publish: publish, decode: decode, session: session, outcome: outcome
     ).summary()
     failures += [write(summary), await close(publish)]
     if let failure = failures.compactMap(\.self).first { throw failure }
@@ -99,9 +102,9 @@ public struct DetectionRun: Sendable {
     }
   }
 
-  private func open(_ decode: DecodeStage, stop: StopSignal) async throws(EyrieFailure) -> MediaDescription {
+  private func open(_ decode: DecodeStage, stop: StopSignal) async throws(EyrieFailure) {
     do throws(MediaError) {
-      return try await decode.open(stop: stop)
+      try await decode.open(stop: stop)
     } catch {
       try checkNotStopped(stop)
       throw EyrieFailure(.run, "\(error)")
@@ -170,7 +173,8 @@ public struct DetectionRun: Sendable {
       reporter.log("model \(modelName): \(note)")
     }
     var definition = GraphDefinition()
-    definition.add("decode", source: decode)
+    definition.add(
+      "decode", source: decode, restart: options.reconnects(to: input) ? .restart(.live) : .failRun)
     definition.add("resize", transform: resize)
     definition.add("detect", transform: detect)
     definition.add("publish", sink: publish)

@@ -8,6 +8,8 @@ struct GraphExecution: Sendable {
     var failure: EyrieFailure?
     var leftBehind = 0
     var wasStopped = false
+    /// Whether `--duration` ended it.
+    var timeIsUp = false
     var wall: Duration = .zero
     /// CPU seconds of the process during the run.
     var cpuSeconds = 0.0
@@ -17,11 +19,13 @@ struct GraphExecution: Sendable {
   private enum Child: Sendable {
     case graph(Result<GraphEnd, GraphError>)
     case clockwork
+    case timeIsUp
   }
 
   let graph: StageGraph
   let publish: PublishStage
-  let media: MediaDescription
+  /// What a file is; nil for what is opened later.
+  let media: MediaDescription?
   let options: RunOptions
   let reporter: RunReporter
 
@@ -51,14 +55,20 @@ struct GraphExecution: Sendable {
       if let duration = options.duration {
         group.addTask {
           try? await Task.sleep(for: .seconds(duration), clock: .continuous)
-          if !Task.isCancelled { stop.request() }
-          return .clockwork
+          if Task.isCancelled { return .clockwork }
+          stop.request()
+          return .timeIsUp
         }
       }
       var result: Result<GraphEnd, GraphError>?
-      for await case .graph(let end) in group {
-        result = end
-        group.cancelAll()
+      for await child in group {
+        switch child {
+        case .graph(let end):
+          result = end
+          group.cancelAll()
+        case .timeIsUp: outcome.timeIsUp = true
+        case .clockwork: break
+        }
       }
       return result
     }
@@ -103,7 +113,7 @@ struct GraphExecution: Sendable {
       let measured = await publish.measurements
       let now = ContinuousClock.now
       let played = measured.presentationTime.map { Double($0.last &- $0.first) / 1e9 }
-      let length = options.loop ? nil : media.video.durationSeconds
+      let length = options.loop ? nil : media?.video.durationSeconds
       report(
         RunReporter.Progress(
           frames: measured.frames,

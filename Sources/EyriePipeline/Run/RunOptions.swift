@@ -1,5 +1,6 @@
 public import EyrieGraph
 public import EyrieInference
+public import EyrieMedia
 
 /// What `eyrie run INPUT` is asked to do.
 public struct RunOptions: Sendable {
@@ -9,6 +10,16 @@ public struct RunOptions: Sendable {
     case realtime
     /// As fast as the graph takes the frames.
     case max
+  }
+
+  /// What happens when the input fails or ends.
+  public enum Reconnection: String, Sendable, CaseIterable {
+    /// A camera or a broadcast is opened again, for ever; anything else ends.
+    case auto
+    /// Any address is opened again, for ever: also HTTP.
+    case always
+    /// The run ends.
+    case never
   }
 
   /// A path or an address.
@@ -48,6 +59,14 @@ public struct RunOptions: Sendable {
   public var overflow: OverflowPolicy?
   /// Whether to start a file again at its end.
   public var loop = false
+  /// What happens when the input fails or ends.
+  public var reconnect = Reconnection.auto
+  /// What carries the pictures of an RTSP stream.
+  public var rtspTransport = RTSPTransport.tcp
+  /// How many seconds opening the input may take.
+  public var openTimeout = 8.0
+  /// How many seconds a read may wait; nil for 10 with addresses, and without limit with files and pipes.
+  public var readTimeout: Double?
   /// Where to write the summary as JSON; nil for nowhere. `/dev/stdout` will do, for this and the next two.
   public var summary: String?
   /// Where to write the events, one a line; nil for nowhere.
@@ -81,6 +100,14 @@ public struct RunOptions: Sendable {
     if let duration, !(duration > 0 && duration < 1e9) {
       throw EyrieFailure(.usage, "--duration \(duration): must be a positive number of seconds")
     }
+    for (name, value) in [("--open-timeout", openTimeout), ("--read-timeout", readTimeout ?? 1)]
+    where !(value >= 0.001 && value <= 86_400) {
+      throw EyrieFailure(.usage, "\(name) \(value): must be between 0.001 and 86400 seconds")
+    }
+    if reconnect == .always, !MediaInput(input).isRemote {
+      throw EyrieFailure(
+        .usage, "--reconnect always: only an address can be opened again; --loop starts a file again")
+    }
     if !(0...10_000).contains(waitSubscribers) {
       throw EyrieFailure(.usage, "--wait-subscribers \(waitSubscribers): must be between 0 and 10000")
     }
@@ -101,6 +128,25 @@ public struct RunOptions: Sendable {
 
   /// Whether events, summary or picture go to stdout, where nothing else should then be printed.
   public var usesStandardOutput: Bool { OutputPaths(self).includesStandardOutput }
+
+  /// Whether the input is opened again when it fails or ends.
+  func reconnects(to input: MediaInput) -> Bool {
+    switch reconnect {
+    case .auto: input.isLive
+    case .always: true
+    case .never: false
+    }
+  }
+
+  /// How the input is to be read.
+  func decoding(of input: MediaInput, as source: String) -> DecodeStage.Settings {
+    DecodeStage.Settings(
+      source: source, input: input,
+      reading: VideoReader.Options(
+        openTimeout: .seconds(openTimeout), readTimeout: readTimeout.map { .seconds($0) },
+        rtspTransport: rtspTransport),
+      pacing: pacing, loop: loop, maxFrames: maxFrames, reconnects: reconnects(to: input))
+  }
 
   /// How the model is to be compiled.
   var compileOptions: CompileOptions {

@@ -71,9 +71,9 @@ public struct RunSummary: Sendable, Codable, Equatable {
     @OrNull public var width: Int?
     /// Of the displayed picture, in pixels; null before the first frame.
     @OrNull public var height: Int?
-    /// How often it was opened again.
+    /// How often it came back after it had been lost.
     public var reconnects: Int
-    /// Failures that ended it.
+    /// How often it was lost or could not be opened.
     public var errors: Int
   }
 

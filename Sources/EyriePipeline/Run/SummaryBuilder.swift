@@ -9,7 +9,6 @@ struct SummaryBuilder {
   let publish: PublishStage
   let decode: DecodeStage
   let session: InferenceSession
-  let media: MediaDescription
   let outcome: GraphExecution.Outcome
 
   func summary() async -> RunSummary {
@@ -35,7 +34,7 @@ struct SummaryBuilder {
     summary.wallS = outcome.wall / .seconds(1)
     summary.cpuS = outcome.cpuSeconds
     summary.fps = RunSummary.Rates(
-      mean: measured.rate.mean, p05: measured.rate.p05, source: media.video.frameRate)
+      mean: measured.rate.mean, p05: measured.rate.p05, source: await decode.description?.video.frameRate)
     summary.realtimeRatio = realtimeRatio(measured, decoded: summary.frames.decoded)
     summary.latencyMs = RunSummary.Latency(
       p50: milliseconds(measured.latency, 0.5), p95: milliseconds(measured.latency, 0.95),
@@ -47,7 +46,8 @@ struct SummaryBuilder {
       publish.settings.source.value: RunSummary.Source(
         frames: summary.frames.decoded, width: measured.pictureSize?.width,
         height: measured.pictureSize?.height,
-        reconnects: snapshot.node("decode")?.restarts ?? 0, errors: outcome.failure == nil ? 0 : 1)
+        reconnects: await decode.reconnects,
+        errors: await decode.failures + (outcome.failure == nil ? 0 : 1))
     ]
     summary.leftBehind = outcome.leftBehind
     summary.warnings = await decode.warnings + outcome.incidents

@@ -41,6 +41,8 @@ actor PublishStage: SinkStage {
   private var sequencer = EventSequencer()
   private var losses: @Sendable () -> [String: [String: Int]] = { [:] }
   private var state: StreamState?
+  private var connectedSession = 0
+  private var lostSession = 0
   private(set) var measurements = Measurements()
 
   init(_ settings: Settings) {
@@ -75,11 +77,14 @@ actor PublishStage: SinkStage {
 
   func consume(_ item: DetectedFrame) async throws(StageFailure) {
     let frame = item.source.frame
-    if state == nil {
-      let details: [String: DetailValue] = ["width": .integer(frame.width), "height": .integer(frame.height)]
-      try send(stream: .connected, message: "the first frame was decoded", details: details)
-    } else if let size = measurements.pictureSize, size != (frame.width, frame.height) {
-      let details: [String: DetailValue] = ["width": .integer(frame.width), "height": .integer(frame.height)]
+    let details: [String: DetailValue] = ["width": .integer(frame.width), "height": .integer(frame.height)]
+    // A frame of a connection that is lost by now changes no state any more.
+    if item.source.session > max(connectedSession, lostSession) {
+      connectedSession = item.source.session
+      let message = connectedSession == 1 ? "the first frame was decoded" : "the source is back"
+      try send(stream: .connected, message: message, details: details)
+    }
+    if let size = measurements.pictureSize, size != (frame.width, frame.height) {
       let message = "the picture changed from \(size.width)×\(size.height) to \(frame.width)×\(frame.height)"
       try send(stream: .formatChanged, message: message, details: details)
     }
@@ -118,6 +123,17 @@ actor PublishStage: SinkStage {
     try send(.stream(event))
   }
 
+  /// Publishes that the source was lost, or could not be opened, and when it will be tried again.
+  func report(_ loss: SourceLoss) throws(StageFailure) {
+    lostSession = loss.session
+    try send(
+      stream: .reconnecting, message: loss.message,
+      details: [
+        "reason": .text(loss.reason), "attempt": .integer(loss.attempt),
+        "retry_in_s": .number(loss.pause / .seconds(1)),
+      ])
+  }
+
   /// Publishes the counters, which are the heartbeat too.
   func sendStats(
     uptime: Duration, fps: Double?, frames: FrameCounts, queues: [String: QueueDepth]
@@ -145,6 +161,8 @@ actor PublishStage: SinkStage {
 
   /// Closes the publisher; waits up to 2 s for subscribers that have not taken everything yet.
   func close() throws(EventError) {
+    // The counts are read from the graph, which holds this stage: the circle would keep both, and their threads.
+    losses = { [:] }
     publisher?.close()
     publisher = nil
     try context?.close()

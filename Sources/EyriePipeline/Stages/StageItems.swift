@@ -12,6 +12,8 @@ struct SourceFrame: Sendable {
   /// The moment that latency is measured from: when the packet arrived (of a file, not before the run began)
   /// or, for a paced file, when the frame was due.
   let arrival: ContinuousClock.Instant
+  /// Counts the connections to the source, from 1.
+  var session = 1
 }
 
 /// A frame whose pixels are in the input tensor of an infer request. Dropping it gives the request back.
