@@ -18,6 +18,13 @@ public enum Clip {
       ] + options + [path])
   }
 
+  /// A recording for `RTSPServer`: five minutes of a short pattern, a keyframe in each second.
+  public static func recording(_ path: String, size: String = "160x96") async throws {
+    let part = path + ".part.mp4"
+    try await pattern(part, frames: 50, size: size, options: ["-bf", "0", "-g", "25"])
+    try await make(["-stream_loop", "149", "-i", part, "-c", "copy", path])
+  }
+
   /// One black picture of any size, even an odd one.
   public static func blackPicture(_ path: String, width: Int, height: Int) async throws {
     let header = Array("P6 \(width) \(height) 255\n".utf8)

@@ -27,6 +27,9 @@ public struct Tool: Sendable {
       self.errors = errors
     }
 
+    /// What the system knows it by.
+    public var processIdentifier: Int32 { process.processIdentifier }
+
     /// Whether it has not ended yet.
     public var isRunning: Bool { process.isRunning }
 

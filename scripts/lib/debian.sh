@@ -6,6 +6,11 @@ readonly DEBIAN_PACKAGES=(
   ffmpeg # the tests make and count video with it
   ca-certificates git make
 )
+# A real RTSP server for the tests, which scripts/lib/rtsp_server.py drives.
+readonly DEBIAN_TEST_PACKAGES=(
+  gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-base gstreamer1.0-plugins-good
+  gstreamer1.0-plugins-bad
+)
 readonly PKG_CONFIG_MODULES=(libavformat libavcodec libavutil libswscale libzmq)
 
 # Which of the named packages are not installed whole. "config-files" or "half-configured" is not.
@@ -55,6 +60,8 @@ setup_debian_packages() {
   fi
   mapfile -t wanted < <({
     not_installed "${DEBIAN_PACKAGES[@]}"
+    # shellcheck disable=SC2154 # set by scripts/setup
+    [[ $dev == no ]] || not_installed "${DEBIAN_TEST_PACKAGES[@]}"
     swift_needs
     find_python >/dev/null || echo python3-venv
   } | sort -u)
