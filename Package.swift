@@ -55,7 +55,10 @@ let package = Package(
     // What composes them, and the command line.
     .target(
       name: "EyriePipeline",
-      dependencies: ["EyrieGraph", "EyrieMedia", "EyrieInference", "EyrieVision", "EyrieEvents"],
+      dependencies: [
+        "EyrieGraph", "EyrieMedia", "EyrieInference", "EyrieVision", "EyrieEvents",
+        .product(name: "Yams", package: "Yams"),
+      ],
       swiftSettings: strict),
     .executableTarget(
       name: "eyrie",

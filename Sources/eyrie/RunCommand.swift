@@ -15,20 +15,25 @@ struct RunCommand: AsyncParsableCommand {
         eyrie run street.mp4 --model yolov8n_openvino_model --classes person,car --jsonl events.jsonl
         eyrie run rtsp://user:p%40ss@camera/live --model models/yolov3-tiny --publish tcp://127.0.0.1:5555
 
+        eyrie run pipelines/file.yaml --duration 60
+
+      What a pipeline file says cannot be overridden: beside it go only --summary and --duration.
+
       A summary table goes to stdout, everything else to stderr. SIGINT and SIGTERM stop the input and
       deliver what is in flight, within 3 seconds; a second signal ends at once.
       """)
 
   @Argument(
     help: ArgumentHelp(
-      "A video file, an image, an image sequence (img_%03d.png) or an address.", valueName: "input"))
+      "A pipeline file (.yaml), a video file, an image, an image sequence (img_%03d.png) or an address.",
+      valueName: "input"))
   var input: String
 
   @Option(
     name: .shortAndLong,
     help: ArgumentHelp(
       "A model package, an exported model directory, an .xml or an .onnx file.", valueName: "dir|file"))
-  var model: String
+  var model: String?
 
   @Option(
     help: ArgumentHelp(
@@ -43,12 +48,12 @@ struct RunCommand: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Wait for this many subscriptions (one for each topic of each subscriber) before the first frame.",
+      "Wait for this many subscriptions (one for each topic of each subscriber) before the first frame (default: 0).",
       valueName: "n"))
-  var waitSubscribers = 0
+  var waitSubscribers: Int?
 
-  @Option(help: "The arithmetic of inference: auto, f32, bf16 or f16.")
-  var precision: ExecutionPrecision = .auto
+  @Option(help: "The arithmetic of inference: auto, f32, bf16 or f16 (default: auto).")
+  var precision: ExecutionPrecision?
 
   @Option(help: ArgumentHelp("How many inferences may be under way at once.", valueName: "n"))
   var requests: Int?
@@ -84,8 +89,9 @@ struct RunCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("Stop after this many seconds.", valueName: "s"))
   var duration: Double?
 
-  @Option(help: "Play a file at the pace of its timestamps (realtime) or as fast as it goes (max).")
-  var pacing: RunOptions.Pacing = .max
+  @Option(
+    help: "Play a file at the pace of its timestamps (realtime) or as fast as it goes (max, the default).")
+  var pacing: RunOptions.Pacing?
 
   @Option(
     help: ArgumentHelp(
@@ -124,7 +130,7 @@ struct RunCommand: AsyncParsableCommand {
     let reporter = RunReporter(
       log: { Terminal.log($0) },
       progress: Terminal.hasInteractiveErrorOutput ? Self.showProgress : nil)
-    let options = options()
+    let options = try options()
     let outcome = try await DetectionRun(options).run(stop: signals.stop, reporter: reporter)
     Terminal.clearProgress()
     let table = Terminal.printable(SummaryTable(outcome).description)
@@ -139,12 +145,16 @@ struct RunCommand: AsyncParsableCommand {
   /// A dash is stdout, as everywhere.
   private static func place(_ argument: String?) -> String? { argument == "-" ? "/dev/stdout" : argument }
 
-  private func options() -> RunOptions {
+  private func options() throws(EyrieFailure) -> RunOptions {
+    if PipelineFile.isNamed(by: input) { return try pipelineOptions() }
+    guard let model else {
+      throw EyrieFailure(.usage, "--model is missing: name a model package or file (see 'eyrie run --help')")
+    }
     var options = RunOptions(input: input, model: model)
     options.source = source
     options.publish = publish
-    options.waitSubscribers = waitSubscribers
-    options.precision = precision
+    options.waitSubscribers = waitSubscribers ?? 0
+    options.precision = precision ?? .auto
     options.requests = requests
     if let inputSize { options.inputSize = (inputSize.width, inputSize.height) }
     options.confidence = confidence
@@ -155,7 +165,7 @@ struct RunCommand: AsyncParsableCommand {
     options.maxDetections = maxDetections
     options.maxFrames = maxFrames
     options.duration = duration
-    options.pacing = pacing
+    options.pacing = pacing ?? .max
     options.overflow = overflow
     options.loop = loop
     options.reconnect = reconnect
@@ -165,6 +175,30 @@ struct RunCommand: AsyncParsableCommand {
     options.summary = Self.place(summary)
     options.jsonl = Self.place(jsonl)
     options.annotate = Self.place(annotate)
+    return options
+  }
+
+  /// A pipeline file says everything itself, but for what is a matter of this one run.
+  private func pipelineOptions() throws(EyrieFailure) -> RunOptions {
+    let fixed: [(option: String, isGiven: Bool)] = [
+      ("--model", model != nil), ("--source", source != nil), ("--publish", publish != nil),
+      ("--wait-subscribers", waitSubscribers != nil), ("--precision", precision != nil),
+      ("--requests", requests != nil), ("--input-size", inputSize != nil),
+      ("--confidence", confidence != nil),
+      ("--iou", iou != nil), ("--classes", classes != nil), ("--class-agnostic", classAgnostic),
+      ("--max-detections", maxDetections != nil), ("--max-frames", maxFrames != nil),
+      ("--pacing", pacing != nil), ("--overflow", overflow != nil), ("--loop", loop),
+      ("--jsonl", jsonl != nil), ("--annotate", annotate != nil),
+    ]
+    if let other = fixed.first(where: \.isGiven) {
+      throw EyrieFailure(
+        .usage,
+        "\(other.option): does not go with a pipeline file, which says everything itself: set it there")
+    }
+    let pipeline = try PipelineFile.open(input, environment: ProcessInfo.processInfo.environment)
+    var options = try pipeline.runOptions()
+    options.duration = duration
+    options.summary = Self.place(summary)
     return options
   }
 }

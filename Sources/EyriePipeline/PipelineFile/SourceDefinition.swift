@@ -1,0 +1,168 @@
+import EyrieMedia
+
+/// A source of a pipeline file: a camera, a stream or a file, and how it is read.
+struct SourceDefinition: Sendable {
+  /// How RTSP carries its packets.
+  enum Transport: String, Sendable, CaseIterable {
+    case tcp
+    case udp
+    /// UDP, and TCP if nothing comes.
+    case auto
+  }
+
+  /// Where decoding is done.
+  enum Hardware: String, Sendable, CaseIterable {
+    case none
+    case auto
+    case vaapi
+    case cuda
+    case videotoolbox
+  }
+
+  /// What becomes of frames that were damaged by loss.
+  enum DamagedFrames: String, Sendable, CaseIterable {
+    /// They are used, and their events say so.
+    case flag
+    /// They are dropped until the next keyframe.
+    case drop
+  }
+
+  /// How a source that was lost is tried again: exponential backoff with full jitter.
+  struct Reconnect: Sendable {
+    /// In seconds; nil for the default.
+    let minDelay: Double?
+    /// In seconds; nil for the default.
+    let maxDelay: Double?
+    /// 0 for no limit; nil for the default.
+    let maxAttempts: Int?
+  }
+
+  let name: String
+  let position: SourcePosition
+  let input: WrittenText
+  let username: WrittenText?
+  let password: WrittenText?
+  let transport: Transport?
+  let lowLatency: Bool?
+  let hardware: Hardware?
+  let every: Int?
+  let maxFPS: Double?
+  let maxFrames: Int?
+  let loop: Bool?
+  let pacing: RunOptions.Pacing?
+  /// In seconds, as are the two after it.
+  let openTimeout: Double?
+  let readTimeout: Double?
+  let frozenAfter: Double?
+  let damagedFrames: DamagedFrames?
+  let reconnect: Reconnect?
+  /// The keys that the file gives.
+  let given: [ObjectReader.Given]
+
+  /// Whether frames come at their own pace.
+  var isLive: Bool { MediaInput(input.value).isLive }
+}
+
+extension SourceDefinition {
+  fileprivate enum Key {
+    static let input = Field.text("input", "A path, a numbered sequence of images or an address.").required
+    static let username = Field.text(
+      "username", "The user name of the camera, as it is: not percent-encoded.")
+    static let password = Field.secret(
+      "password", "The password of the camera, as it is: not percent-encoded. Best ${VARIABLE}.")
+    static let transport = Field<Transport>.choice("transport", "How RTSP carries its packets. Default: tcp.")
+    static let lowLatency = Field.boolean("low_latency", "Whether buffers are kept as short as they can be.")
+    static let hardware = Field<Hardware>.choice("hardware", "Where decoding is done. Default: none.")
+    static let every = Field.integer("every", 1...10_000, "Detect on each Nth frame only. Default: 1.")
+    static let maxFPS = Field.number("max_fps", 0.01...1000, "The most frames a second that are passed on.")
+    static let maxFrames = Field.integer("max_frames", 1...Int(Int32.max), "Stop after this many frames.")
+    static let loop = Field.boolean("loop", "Whether a file starts again at its end. Default: false.")
+    static let pacing = Field<RunOptions.Pacing>.choice(
+      "pacing", "A file as fast as it goes (max), or at the pace of its timestamps (realtime). Default: max.")
+    static let openTimeout = Field.duration("open_timeout", 0.1...3600, "How long opening may take.")
+    static let readTimeout = Field.duration(
+      "read_timeout", 0.1...3600, "How long nothing may come before the source counts as lost.")
+    static let frozenAfter = Field.duration(
+      "frozen_after", 0.1...86_400, "After how long without any change a picture is reported as frozen.")
+    static let damagedFrames = Field<DamagedFrames>.choice(
+      "damaged_frames", "What becomes of frames that were damaged by loss.")
+    static let minDelay = Field.duration("min_delay", 0.01...3600, "The delay before the first attempt.")
+    static let maxDelay = Field.duration(
+      "max_delay", 0.01...86_400, "The longest delay between two attempts.")
+    static let maxAttempts = Field.integer(
+      "max_attempts", 0...1_000_000,
+      "How many attempts are made before the source is given up; 0 for no limit.")
+    static let reconnectTable = FieldTable([minDelay, maxDelay, maxAttempts])
+    static let reconnect = Field<Reconnect>.object(
+      "reconnect", reconnectTable, "How a source that was lost is tried again."
+    ) { Reconnect($0) }
+  }
+
+  static let table = FieldTable([
+    Key.input, Key.username, Key.password, Key.transport, Key.lowLatency, Key.hardware, Key.every, Key.maxFPS,
+    Key.maxFrames, Key.loop, Key.pacing, Key.openTimeout, Key.readTimeout, Key.frozenAfter, Key.damagedFrames,
+    Key.reconnect,
+  ])
+
+  /// - Returns: nil when there is no input to work with. Whatever is wrong has been reported.
+  init?(name: String, position: SourcePosition, _ object: ObjectReader) {
+    self.name = name
+    self.position = position
+    // All are read before one of them makes it give up, so that each is checked.
+    let input = object(Key.input)
+    username = object(Key.username)
+    password = object(Key.password)
+    transport = object(Key.transport)
+    lowLatency = object(Key.lowLatency)
+    hardware = object(Key.hardware)
+    every = object(Key.every)
+    maxFPS = object(Key.maxFPS)
+    maxFrames = object(Key.maxFrames)
+    loop = object(Key.loop)
+    pacing = object(Key.pacing)
+    openTimeout = object(Key.openTimeout)
+    readTimeout = object(Key.readTimeout)
+    frozenAfter = object(Key.frozenAfter)
+    damagedFrames = object(Key.damagedFrames)
+    reconnect = object(Key.reconnect)
+    given = object.given
+    guard let input else { return nil }
+    self.input = input
+  }
+
+  /// A source of which the file says no more than the input.
+  init(name: String, position: SourcePosition, input: WrittenText) {
+    self.name = name
+    self.position = position
+    self.input = input
+    username = nil
+    password = nil
+    transport = nil
+    lowLatency = nil
+    hardware = nil
+    every = nil
+    maxFPS = nil
+    maxFrames = nil
+    loop = nil
+    pacing = nil
+    openTimeout = nil
+    readTimeout = nil
+    frozenAfter = nil
+    damagedFrames = nil
+    reconnect = nil
+    given = []
+  }
+}
+
+extension SourceDefinition.Reconnect {
+  fileprivate init(_ object: ObjectReader) {
+    minDelay = object(SourceDefinition.Key.minDelay)
+    maxDelay = object(SourceDefinition.Key.maxDelay)
+    maxAttempts = object(SourceDefinition.Key.maxAttempts)
+    if let minDelay, let maxDelay, minDelay > maxDelay {
+      object.mistakes.add(
+        object.position(of: "max_delay"), YAMLTree.path(object.key, "max_delay"),
+        "is shorter than min_delay, expected at least \(ValueForm.shown(minDelay))s")
+    }
+  }
+}
