@@ -95,13 +95,26 @@ struct PipelineChecks {
 
   // MARK: - The graph as a whole
 
+  /// Where it cannot be known what takes from what, nothing is said: it would follow from another mistake.
   private func checkLooseEnds() {
-    let taken = Set(members.flatMap { $0.from.map(\.from) })
+    guard declared.count == members.count, members.allSatisfy({ $0.role == .source || !$0.from.isEmpty })
+    else {
+      return
+    }
+    var taken: Set<String> = []
+    for name in members.flatMap({ $0.from.map(\.from) }) {
+      // A name that was mistyped counts as the one that was meant.
+      taken.insert(byName[name] == nil ? nearest(name) ?? name : name)
+    }
     for member in members where member.gives != nil && !taken.contains(member.name) {
       mistakes.add(
         member.position, member.key,
         "nothing takes from it, expected its name in the 'from' of a stage or sink")
     }
+  }
+
+  private func nearest(_ name: String) -> String? {
+    MistakeCollector.nearest(name, among: members.filter { $0.gives != nil }.map(\.name))
   }
 
   private func checkCycles() {

@@ -84,9 +84,13 @@ final class MistakeCollector {
     among names: [String]
   ) {
     guard mistakes.count < Self.most else { return }
+    add(position, key, message, suggestion: Self.nearest(word, among: names))
+  }
+
+  /// The known name that was probably meant.
+  static func nearest(_ word: String, among names: [String]) -> String? {
     // Nobody mistypes a name as a paragraph, and the edit distance grows with the square.
-    let suggestion = word.utf8.count <= 64 && names.count <= 256 ? NearestName.of(word, among: names) : nil
-    add(position, key, message, suggestion: suggestion)
+    word.utf8.count <= 64 && names.count <= 256 ? NearestName.of(word, among: names) : nil
   }
 
   /// - Throws: what was collected, if anything was.

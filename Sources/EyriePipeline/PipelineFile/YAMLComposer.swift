@@ -113,12 +113,21 @@ struct YAMLComposer {
       .composer(let context, let problem, let mark, _):
       let reason = context.map { "\($0.text.trimmingCharacters(in: .whitespaces)): \(problem)" } ?? problem
       mistakes.add(
-        SourcePosition(line: max(mark.line, 1), column: max(mark.column, 1)), "", "YAML syntax: \(reason)")
+        SourcePosition(line: max(mark.line, 1), column: max(mark.column, 1)), "",
+        "YAML syntax: \(reason)\(hint(at: mark.line))")
     case .reader(let problem, let offset, _, _):
       mistakes.add(place(ofCharacter: offset ?? 0, in: text), "", "YAML syntax: \(problem)")
     case .memory: mistakes.add(.start, "", "YAML syntax: there is not enough memory to read it")
     default: mistakes.add(.start, "", "this is no readable YAML")
     }
+  }
+
+  /// The brace of a variable ends a plain value within braces or brackets.
+  private func hint(at line: Int) -> String {
+    guard lines.indices.contains(line - 1), let dollar = lines[line - 1].firstIndex(of: "$"),
+      lines[line - 1].dropFirst(dollar + 1).first == "{"
+    else { return "" }
+    return "; within { } and [ ] put ${…} in quotes"
   }
 
   private func place(ofCharacter offset: Int, in text: String) -> SourcePosition {

@@ -1,0 +1,209 @@
+import EyrieEvents
+import EyrieGraph
+import EyrieInference
+import EyrieTestSupport
+import Foundation
+import Testing
+
+@testable import EyriePipeline
+
+/// Pipeline files as a person meets them.
+@Suite("Commands with pipeline files", .timeLimit(.minutes(5)))
+struct PipelineFileCommandTests {
+  private typealias Fixture = PipelineFileFixture
+
+  @Test("translates what a run can do")
+  func options() throws {
+    let options = try Fixture.file(
+      """
+      sources:
+        cam:
+          input: a.mp4
+          transport: tcp
+          loop: true
+          pacing: realtime
+          max_frames: 9
+      stages:
+        decode: {from: cam}
+        resize: {from: {name: decode, overflow: dropNewest}}
+        objects:
+          kind: detect
+          from: {name: resize, overflow: suspend}
+          model: m
+          precision: f32
+          requests: 3
+          input_size: 320
+          confidence: 0.5
+          classes: [person]
+          max_detections: 7
+          nms: {iou: 0.25, class_agnostic: true}
+      sinks:
+        zeromq: {from: objects, endpoint: "tcp://127.0.0.1:5", wait_subscribers: 1}
+        jsonl: {from: objects, path: e}
+        annotate: {from: objects, path: a}
+      """
+    ).runOptions()
+    #expect(options.input == "a.mp4" && options.model == "m" && options.source == "cam")
+    #expect(options.loop && options.pacing == .realtime && options.maxFrames == 9)
+    #expect(options.overflow == .dropNewest)
+    #expect(options.precision == .f32 && options.requests == 3)
+    #expect(options.inputSize?.width == 320 && options.inputSize?.height == 320)
+    #expect(options.confidence == 0.5 && options.iou == 0.25 && options.classAgnostic == true)
+    #expect(options.classes == ["person"] && options.maxDetections == 7)
+    #expect(options.publish == "tcp://127.0.0.1:5" && options.waitSubscribers == 1)
+    #expect(options.jsonl == "e" && options.annotate == "a")
+  }
+
+  @Test(
+    "refuses what a run cannot do yet, all of it in one line",
+    arguments: [
+      (
+        "sinks:", "  track: {from: detect}\nsinks:\n  annotate: {from: track, path: b}",
+        "a stage of kind track (line 5)"
+      ),
+      (
+        "input: a.mp4", "input: a.mp4, every: 2, low_latency: true",
+        "sources.cam.every (line 2), sources.cam.low_latency (line 2)"
+      ),
+      ("input: a.mp4", "input: a.mp4, transport: udp", "sources.cam.transport (line 2)"),
+      (
+        "stages:",
+        "  b: {input: b}\nstages:\n  resize: {from: b}\n  second: {kind: detect, from: resize, model: m}",
+        "more than one source (line 3)"
+      ),
+      ("from: cam", "from: {name: cam, capacity: 9}", "stages.detect.from.capacity (line 4)"),
+      ("from: detect", "from: {name: detect, overflow: dropOldest}", "sinks.jsonl.from.overflow (line 6)"),
+      ("model: m", "model: m, nms: {groups: [[a, b]]}", "stages.detect.nms.groups (line 4)"),
+      ("model: m", "model: m, class_confidence: {a: 0.5}", "stages.detect.class_confidence (line 4)"),
+      (
+        "sinks:", "sinks:\n  j2: {kind: jsonl, from: detect, path: b}", "a second sink of kind jsonl (line 7)"
+      ),
+      (
+        "  detect: {from: cam", "  decode: {from: cam}\n  detect: {from: [decode, cam]",
+        "a second way from the source to a detector (line 5)"
+      ),
+    ])
+  func refused(old: String, new: String, reason: String) throws {
+    var text = Fixture.base.replacing(old, with: new, maxReplacements: 1)
+    // A second detector needs somebody who takes from it.
+    if new.contains("second") { text = text.replacing("{from: detect", with: "{from: [detect, second]") }
+    let file = try Fixture.file(text)
+    do throws(EyrieFailure) {
+      _ = try file.runOptions()
+      Issue.record("it was taken")
+    } catch {
+      #expect(error.kind == .usage)
+      #expect(error.description.contains(reason), "\(error)")
+      #expect(error.description.hasPrefix("p.yaml: 'eyrie run' cannot do this yet: "))
+    }
+  }
+
+  @Test("runs a pipeline file as it runs the same options")
+  func run() async throws {
+    let scratch = try Scratch()
+    try await Clip.pattern(scratch.path("clip.mp4"), frames: 12)
+    let text = """
+      sources: {cam: {input: \(scratch.path("clip.mp4"))}}
+      stages: {detect: {from: cam, model: \(TinyDetector.path), classes: [person]}}
+      sinks: {jsonl: {from: detect, path: \(scratch.path("events.jsonl"))}}
+      """
+    let file = try scratch.write(Array(text.utf8), to: "p.yaml")
+    let result = try await Tool.eyrie.run(["run", file, "--summary", scratch.path("s.json")])
+    #expect(result.code == 0, "\(result.errors)")
+    let events = try EventLog(path: scratch.path("events.jsonl")).detections
+    #expect(events.count == 12)
+    #expect(events.allSatisfy { $0.source.value == "cam" && $0.detections.map(\.label) == ["person"] })
+    #expect(FileManager.default.fileExists(atPath: scratch.path("s.json")))
+  }
+
+  @Test("refuses other options beside a pipeline file, and a video without a model")
+  func overrides() async throws {
+    let scratch = try Scratch()
+    let file = try scratch.write(Array(Fixture.base.utf8), to: "p.yaml")
+    for option in [
+      ["--model", "m"], ["--loop"], ["--pacing", "max"], ["--jsonl", "x"], ["--wait-subscribers", "0"],
+    ] {
+      let result = try await Tool.eyrie.run(["run", file] + option)
+      #expect(result.code == 2)
+      #expect(result.errorLines.count == 1)
+      #expect(result.errors.contains("\(option[0]): does not go with a pipeline file"))
+    }
+    let result = try await Tool.eyrie.run(["run", "a.mp4"])
+    #expect(result.code == 2)
+    #expect(result.errors.contains("--model is missing"))
+  }
+
+  @Test("validate prints every mistake on stdout and ends with code 2")
+  func validate() async throws {
+    let scratch = try Scratch()
+    let good = try scratch.write(Array(Fixture.base.utf8), to: "good.yaml")
+    let valid = try await Tool.eyrie.run(["validate", good])
+    #expect(valid.code == 0)
+    #expect(valid.output == "\(good): valid: 1 source, 1 stage, 1 sink\n")
+    #expect(valid.errors.isEmpty)
+
+    let text = Fixture.base.replacing("input: a.mp4", with: "input: a.mp4, lop: true, every: 0")
+    let bad = try scratch.write(Array(text.utf8), to: "bad.yaml")
+    let wrong = try await Tool.eyrie.run(["validate", bad])
+    #expect(wrong.code == 2)
+    #expect(wrong.output.split(separator: "\n").count == 2)
+    #expect(wrong.output.hasPrefix("\(bad):2:23: sources.cam.lop: is unknown here"))
+    #expect(wrong.output.contains("did you mean 'loop'?\n"))
+    #expect(wrong.errors == "eyrie: \(bad): 2 mistakes\n")
+
+    // Whoever needs the file is told of the first, and how to see the others.
+    for command in ["run", "graph"] {
+      let result = try await Tool.eyrie.run([command, bad])
+      #expect(result.code == 2 && result.output.isEmpty && result.errorLines.count == 1)
+      #expect(result.errors.contains("(and 1 more: see 'eyrie validate \(bad)')"))
+    }
+    for missing in [scratch.path("none.yaml"), scratch.url.path] {
+      #expect(try await Tool.eyrie.run(["validate", missing]).code == 2)
+    }
+  }
+
+  @Test("validate --json says the same for programs")
+  func validateJSON() async throws {
+    struct Report: Decodable {
+      struct Mistake: Decodable {
+        let line: Int
+        let column: Int
+        let key: String
+        let message: String
+        let suggestion: String?
+      }
+      let schema: String
+      let file: String
+      let valid: Bool
+      let mistakes: [Mistake]
+    }
+    let scratch = try Scratch()
+    let text = Fixture.base.replacing("input: a.mp4", with: "input: a.mp4, lop: true, every: 0")
+    for (name, text) in [("good.yaml", Fixture.base), ("bad.yaml", text)] {
+      let path = try scratch.write(Array(text.utf8), to: name)
+      let result = try await Tool.eyrie.run(["validate", path, "--json"])
+      let report = try JSONDecoder().decode(Report.self, from: Data(result.output.utf8))
+      #expect(report.schema == "eyrie.validation/1")
+      #expect(report.file == path)
+      #expect(report.valid == (result.code == 0))
+      #expect(report.valid == (name == "good.yaml"))
+      #expect(report.mistakes.map(\.key) == (report.valid ? [] : ["sources.cam.lop", "sources.cam.every"]))
+      #expect(report.mistakes.map(\.column) == (report.valid ? [] : [23, 41]))
+      #expect(report.mistakes.map(\.suggestion) == (report.valid ? [] : ["loop", nil]))
+      #expect(report.mistakes.allSatisfy { $0.line == 2 && !$0.message.isEmpty })
+    }
+  }
+
+  @Test("graph prints a flowchart, and every command shows help with an example")
+  func graph() async throws {
+    let scratch = try Scratch()
+    let path = try scratch.write(Array(Fixture.base.utf8), to: "p.yaml")
+    let result = try await Tool.eyrie.run(["graph", path])
+    #expect(result.code == 0)
+    #expect(result.output.hasPrefix("flowchart LR\n  n0([\"cam<br/>a.mp4\"])\n"))
+    for command in ["validate", "graph"] {
+      let help = try await Tool.eyrie.run([command, "--help"])
+      #expect(help.code == 0 && help.output.contains("EXAMPLE"))
+    }
+  }
+}

@@ -1,0 +1,204 @@
+import EyrieTestSupport
+import Foundation
+import Testing
+
+@testable import EyriePipeline
+
+/// The published schema says the same as the decoder.
+@Suite("The schema of pipeline files")
+struct PipelineFileSchemaTests {
+  private typealias Fixture = PipelineFileFixture
+
+  private static let path = SharedMaterial.package.appendingPathComponent(
+    "schema/eyrie.pipeline-1.schema.json")
+
+  /// Written anew with EYRIE_WRITE_SCHEMA=1 after a change of the format.
+  @Test("is what the decoder's tables make of it")
+  func published() throws {
+    let made = try PipelineJSONSchema.text()
+    if ProcessInfo.processInfo.environment["EYRIE_WRITE_SCHEMA"] == "1" {
+      try made.write(to: Self.path, atomically: true, encoding: .utf8)
+    }
+    #expect(
+      try String(contentsOf: Self.path, encoding: .utf8) == made,
+      "schema/eyrie.pipeline-1.schema.json is not what the tables say: run this test with EYRIE_WRITE_SCHEMA=1"
+    )
+  }
+
+  @Test("takes every example", arguments: PipelineFileFixture.examples)
+  func examples(name: String) throws {
+    #expect(try Self.errors(in: Fixture.example(name)) == 0)
+  }
+
+  @Test("takes a file with every option")
+  func everything() throws {
+    #expect(try Self.errors(in: PipelineFileTests.everything) == 0)
+    #expect(try Self.errors(in: Fixture.base) == 0)
+  }
+
+  @Test(
+    "judges mistakes as the decoder does, where it can",
+    arguments: PipelineFileMistakeTests.values + PipelineFileMistakeTests.graphs)
+  func mistakes(pipeline: WrongPipeline) throws {
+    // Infinity and NaN have no form in JSON.
+    guard pipeline.inSchema || !pipeline.text.contains(": .") else { return }
+    #expect(try (Self.errors(in: pipeline.text) > 0) == pipeline.inSchema)
+  }
+
+  @Test("can be read by a validator of others", .enabled(if: hasPython, "python3 has no jsonschema"))
+  func python() async throws {
+    let scratch = try Scratch()
+    var files: [String] = []
+    for (index, text) in (try Fixture.examples.map(Fixture.example) + [PipelineFileTests.everything])
+      .enumerated()
+    {
+      files.append(try scratch.write([UInt8](try Self.json(text)), to: "good-\(index).json"))
+    }
+    for (index, pipeline) in PipelineFileMistakeTests.values.filter(\.inSchema).enumerated() {
+      files.append(try scratch.write([UInt8](try Self.json(pipeline.text)), to: "bad-\(index).json"))
+    }
+    let script = """
+      import json, sys, jsonschema
+      schema = json.load(open(sys.argv[1]))
+      jsonschema.Draft202012Validator.check_schema(schema)
+      validator = jsonschema.Draft202012Validator(schema)
+      for path in sys.argv[2:]:
+          assert validator.is_valid(json.load(open(path))) == ("/good-" in path), path
+      """
+    let result = try await Tool(path: Self.pythonPath).run(["-c", script, Self.path.path] + files)
+    #expect(result.code == 0, "\(result.errors)")
+  }
+
+  private static let pythonPath = "/usr/bin/python3"
+
+  private static let hasPython: Bool = {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: pythonPath)
+    process.arguments = ["-c", "import jsonschema; jsonschema.Draft202012Validator"]
+    process.standardError = FileHandle.nullDevice
+    guard (try? process.run()) != nil else { return false }
+    process.waitUntilExit()
+    return process.terminationStatus == 0
+  }()
+
+  // MARK: - YAML as JSON
+
+  private static func errors(in text: String) throws -> Int {
+    let schema = try JSONSerialization.jsonObject(with: Data(contentsOf: path))
+    let value = try JSONSerialization.jsonObject(with: json(text), options: .fragmentsAllowed)
+    let validator = PipelineSchemaValidator(try #require(schema as? [String: Any]))
+    return try validator.errors(in: value).count
+  }
+
+  /// A file as an editor sees it: variables are text.
+  private static func json(_ text: String) throws -> Data {
+    let mistakes = MistakeCollector(file: "p.yaml")
+    let root = try #require(YAMLTree.parse(text, environment: environment, mistakes: mistakes))
+    return try JSONSerialization.data(withJSONObject: value(root), options: .fragmentsAllowed)
+  }
+
+  private static let environment = Fixture.environment
+
+  private static func value(_ node: PipelineNode) -> Any {
+    switch node.content {
+    case .refused: return NSNull()
+    case .list(let items): return items.map(value)
+    case .mapping(let entries):
+      return Dictionary(entries.map { ($0.key, value($0.value)) }) { first, _ in first }
+    case .scalar(let scalar):
+      let raw = PipelineNode.Scalar(
+        text: scalar.written, written: scalar.written, isPlain: scalar.isPlain, isSubstituted: false)
+      switch raw.kind {
+      case .null: return NSNull()
+      case .boolean(let value): return value
+      case .integer(let value): return value
+      case .number(let value): return value
+      case .text: return scalar.written
+      }
+    }
+  }
+}
+
+/// JSON Schema 2020-12, the keywords that the schema of pipeline files uses. An unknown one is an error, never
+/// ignored.
+private struct PipelineSchemaValidator {
+  struct UnknownKeyword: Error { let name: String }
+
+  private static let annotations: Set = ["$schema", "$id", "$defs", "title", "description"]
+  private let root: [String: Any]
+
+  init(_ root: [String: Any]) { self.root = root }
+
+  func errors(in value: Any) throws -> [String] { try check(value, root, "$") }
+
+  private func check(_ value: Any, _ schema: [String: Any], _ place: String) throws -> [String] {
+    var errors: [String] = []
+    func require(_ condition: Bool, _ keyword: String) {
+      if !condition { errors.append("\(place): \(keyword)") }
+    }
+    let object = value as? [String: Any]
+    for (keyword, rule) in schema where !Self.annotations.contains(keyword) {
+      switch (keyword, rule) {
+      case ("$ref", let name as String):
+        let definitions = root["$defs"] as? [String: [String: Any]]
+        let target = try #require(definitions?[name.replacing("#/$defs/", with: "")])
+        errors += try check(value, target, place)
+      case ("enum", let names as [String]): require((value as? String).map(names.contains) ?? false, keyword)
+      case ("type", let name as String): require(Self.has(value, type: name), keyword)
+      case ("minimum", let limit as NSNumber):
+        require((value as? NSNumber).map { $0.doubleValue >= limit.doubleValue } ?? true, keyword)
+      case ("maximum", let limit as NSNumber):
+        require((value as? NSNumber).map { $0.doubleValue <= limit.doubleValue } ?? true, keyword)
+      case ("pattern", let pattern as String):
+        // By the regular expressions of Foundation, which are close to those of JavaScript.
+        require(
+          (value as? String)?.range(of: pattern, options: .regularExpression) != nil || !(value is String),
+          keyword)
+      case ("minItems", let limit as Int):
+        require((value as? [Any]).map { $0.count >= limit } ?? true, keyword)
+      case ("minProperties", let limit as Int): require((object?.count ?? limit) >= limit, keyword)
+      case ("maxProperties", let limit as Int): require((object?.count ?? 0) <= limit, keyword)
+      case ("oneOf", let options as [[String: Any]]):
+        require(try options.filter { try check(value, $0, place).isEmpty }.count == 1, keyword)
+      case ("anyOf", let options as [[String: Any]]):
+        require(try options.contains { try check(value, $0, place).isEmpty }, keyword)
+      case ("items", let items as [String: Any]):
+        for element in value as? [Any] ?? [] { errors += try check(element, items, place) }
+      case ("required", let names as [String]):
+        for name in names where object != nil { require(object?[name] != nil, "required \(name)") }
+      case ("propertyNames", let rule as [String: Any]):
+        for name in object?.keys.sorted() ?? [] { errors += try check(name, rule, "\(place).\(name)") }
+      case ("properties", let properties as [String: [String: Any]]):
+        for (name, member) in object ?? [:] {
+          if let property = properties[name] { errors += try check(member, property, "\(place).\(name)") }
+        }
+      case ("additionalProperties", _):
+        let named = schema["properties"] as? [String: Any] ?? [:]
+        for (name, member) in object ?? [:] where named[name] == nil {
+          if let rest = rule as? [String: Any] {
+            errors += try check(member, rest, "\(place).\(name)")
+          } else {
+            require(rule as? Bool == true, "additional \(name)")
+          }
+        }
+      default: throw UnknownKeyword(name: keyword)
+      }
+    }
+    return errors
+  }
+
+  private static func has(_ value: Any, type: String) -> Bool {
+    let number = value as? NSNumber
+    // JSONSerialization gives booleans as numbers of the type `char`, and no others.
+    let isBoolean = number.map { String(cString: $0.objCType) == "c" } ?? false
+    return switch type {
+    case "object": value is [String: Any]
+    case "array": value is [Any]
+    case "string": value is String
+    case "boolean": isBoolean
+    case "number": number != nil && !isBoolean
+    case "integer": !isBoolean && number.map { $0.doubleValue.rounded() == $0.doubleValue } ?? false
+    default: false
+    }
+  }
+}
