@@ -65,16 +65,17 @@ struct PipelineFileSchemaTests {
       for path in sys.argv[2:]:
           assert validator.is_valid(json.load(open(path))) == ("/good-" in path), path
       """
-    let result = try await Tool(path: Self.pythonPath).run(["-c", script, Self.path.path] + files)
+    let result = try await Tool(path: Self.environmentPath).run(
+      ["python3", "-c", script, Self.path.path] + files)
     #expect(result.code == 0, "\(result.errors)")
   }
 
-  private static let pythonPath = "/usr/bin/python3"
+  private static let environmentPath = "/usr/bin/env"
 
   private static let hasPython: Bool = {
     let process = Process()
-    process.executableURL = URL(fileURLWithPath: pythonPath)
-    process.arguments = ["-c", "import jsonschema; jsonschema.Draft202012Validator"]
+    process.executableURL = URL(fileURLWithPath: environmentPath)
+    process.arguments = ["python3", "-c", "import jsonschema; jsonschema.Draft202012Validator"]
     process.standardError = FileHandle.nullDevice
     guard (try? process.run()) != nil else { return false }
     process.waitUntilExit()

@@ -25,13 +25,21 @@ enum PipelineJSONSchema {
           "pattern": #"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}$]*)?\}"#,
         ] as [String: Any],
         "edge": object(EdgeDefinition.table),
-      ],
+      ].merging(definitions) { first, _ in first },
     ]
+  }
+
+  /// The kinds of stages and sinks.
+  private static var definitions: [String: Any] {
+    var schemas: [String: Any] = [:]
+    for kind in StageDefinition.Kind.allCases { schemas[kind.rawValue] = object(StageDefinition.table(kind)) }
+    for kind in SinkDefinition.Kind.allCases { schemas[kind.rawValue] = object(SinkDefinition.table(kind)) }
+    return schemas
   }
 
   // MARK: - Mappings
 
-  private static func object(_ table: FieldTable, discriminated: Bool = false) -> [String: Any] {
+  private static func object(_ table: FieldTable) -> [String: Any] {
     var schema: [String: Any] = ["type": "object", "additionalProperties": false]
     var properties: [String: Any] = [:]
     for field in table.fields {
@@ -40,7 +48,7 @@ enum PipelineJSONSchema {
       properties[field.name] = property
     }
     schema["properties"] = properties
-    let required = table.fields.filter(\.isRequired).map(\.name) + (discriminated ? [NodeKind.key] : [])
+    let required = table.fields.filter(\.isRequired).map(\.name)
     if !required.isEmpty { schema["required"] = required }
     return schema
   }
@@ -48,20 +56,20 @@ enum PipelineJSONSchema {
   private static func value(of field: any FieldDescription) -> [String: Any] {
     switch field.name {
     case "sources": return named(object(SourceDefinition.table))
-    case "stages": return kinds(StageDefinition.Kind.self, StageDefinition.table)
-    case "sinks": return kinds(SinkDefinition.Kind.self, SinkDefinition.table)
+    case "stages": return kinds(StageDefinition.Kind.self)
+    case "sinks": return kinds(SinkDefinition.Kind.self)
     default: return schema(field.form)
     }
   }
 
   /// Stages or sinks: a kind is told by the name, or by the key.
-  private static func kinds<Kind: RawRepresentable & CaseIterable>(
-    _: Kind.Type, _ table: (Kind) -> FieldTable
-  ) -> [String: Any] where Kind.RawValue == String {
-    var schema = named(["oneOf": Kind.allCases.map { object(table($0), discriminated: true) }])
-    var properties: [String: Any] = [:]
-    for kind in Kind.allCases { properties[kind.rawValue] = object(table(kind)) }
-    schema["properties"] = properties
+  private static func kinds<Kind: RawRepresentable & CaseIterable>(_: Kind.Type) -> [String: Any]
+  where Kind.RawValue == String {
+    let references = Kind.allCases.map { (name: $0.rawValue, schema: ["$ref": "#/$defs/\($0.rawValue)"]) }
+    var schema = named([
+      "required": [NodeKind.key], "anyOf": references.map(\.schema),
+    ])
+    schema["properties"] = Dictionary(uniqueKeysWithValues: references.map { ($0.name, $0.schema) })
     return schema
   }
 
