@@ -116,6 +116,29 @@ struct PipelineFileCommandTests {
     #expect(FileManager.default.fileExists(atPath: scratch.path("s.json")))
   }
 
+  @Test(
+    "runs each example that a run can do, and says of the others what is missing",
+    arguments: PipelineFileFixture.examples)
+  func examples(name: String) async throws {
+    let scratch = try Scratch()
+    try await Clip.pattern(scratch.path("clip.mp4"), frames: 5)
+    var environment = Fixture.environment
+    environment["CAMERA_URL"] = scratch.path("clip.mp4")
+    environment["EYRIE_VIDEO"] = scratch.path("clip.mp4")
+    environment["EYRIE_MODEL"] = TinyDetector.path
+    environment["EYRIE_PUBLISH"] = "ipc://\(scratch.path("socket"))"
+    environment["EYRIE_EVENTS"] = scratch.path("events.jsonl")
+    let file = Fixture.folder.appendingPathComponent("\(name).yaml").path
+    let result = try await Tool(path: "/usr/bin/env").run(
+      environment.map { "\($0.key)=\($0.value)" } + [Tool.eyrie.path, "run", file])
+    if name == "cameras" {
+      #expect(result.code == 2)
+      #expect(result.errors.contains("more than one source"))
+    } else {
+      #expect(result.code == 0, "\(result.errors)")
+    }
+  }
+
   @Test("refuses other options beside a pipeline file, and a video without a model")
   func overrides() async throws {
     let scratch = try Scratch()
