@@ -175,7 +175,12 @@ struct StageGraphTests {
     #expect(graph.snapshot().isBalanced)
     let items = await sink.items
     #expect(items.count == edge.delivered)
-    #expect(items.last == (policy == .dropOldest ? 50 : items.count))
+    #expect(items == items.sorted())
+    switch policy {
+    case .dropOldest: #expect(items.last == 50)
+    // There was room for two; when the stage took the first of them, and so made room for another, is chance.
+    default: #expect(items.starts(with: [1, 2]))
+    }
   }
 
   @Test("delivers what is in flight when it is stopped")

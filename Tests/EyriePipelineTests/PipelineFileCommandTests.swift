@@ -1,6 +1,7 @@
 import EyrieEvents
 import EyrieGraph
 import EyrieInference
+import EyrieMedia
 import EyrieTestSupport
 import Foundation
 import Testing
@@ -19,7 +20,9 @@ struct PipelineFileCommandTests {
       sources:
         cam:
           input: a.mp4
-          transport: tcp
+          transport: udp
+          open_timeout: 2500ms
+          read_timeout: 4s
           loop: true
           pacing: realtime
           max_frames: 9
@@ -45,6 +48,7 @@ struct PipelineFileCommandTests {
     ).runOptions()
     #expect(options.input == "a.mp4" && options.model == "m" && options.source == "cam")
     #expect(options.loop && options.pacing == .realtime && options.maxFrames == 9)
+    #expect(options.rtspTransport == .udp && options.openTimeout == 2.5 && options.readTimeout == 4)
     #expect(options.overflow == .dropNewest)
     #expect(options.precision == .f32 && options.requests == 3)
     #expect(options.inputSize?.width == 320 && options.inputSize?.height == 320)
@@ -65,7 +69,7 @@ struct PipelineFileCommandTests {
         "input: a.mp4", "input: a.mp4, every: 2, low_latency: true",
         "sources.cam.every (line 2), sources.cam.low_latency (line 2)"
       ),
-      ("input: a.mp4", "input: a.mp4, transport: udp", "sources.cam.transport (line 2)"),
+      ("input: a.mp4", "input: a.mp4, every: 2", "sources.cam.every (line 2)"),
       (
         "stages:",
         "  b: {input: b}\nstages:\n  resize: {from: b}\n  second: {kind: detect, from: resize, model: m}",
@@ -128,7 +132,7 @@ struct PipelineFileCommandTests {
     environment["EYRIE_MODEL"] = TinyDetector.path
     environment["EYRIE_PUBLISH"] = "ipc://\(scratch.path("socket"))"
     environment["EYRIE_EVENTS"] = scratch.path("events.jsonl")
-    let file = Fixture.folder.appendingPathComponent("\(name).yaml").path
+    let file = Fixture.url(of: name).path
     let result = try await Tool(path: "/usr/bin/env").run(
       environment.map { "\($0.key)=\($0.value)" } + [Tool.eyrie.path, "run", file])
     if name == "cameras" {

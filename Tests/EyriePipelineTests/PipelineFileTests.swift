@@ -1,5 +1,6 @@
 import EyrieGraph
 import EyrieInference
+import EyrieMedia
 import Foundation
 import Testing
 
@@ -11,7 +12,7 @@ struct PipelineFileTests {
 
   @Test("reads every example", arguments: PipelineFileFixture.examples)
   func examples(name: String) throws {
-    let path = Fixture.folder.appendingPathComponent("\(name).yaml").path
+    let path = Fixture.url(of: name).path
     let file = try PipelineFile.load(path, environment: Fixture.environment)
     #expect(file.summary.hasPrefix("\(path): valid: "))
   }
@@ -19,7 +20,7 @@ struct PipelineFileTests {
   @Test("has no example that is not tested")
   func allExamples() throws {
     let names = try FileManager.default.contentsOfDirectory(atPath: Fixture.folder.path)
-    #expect(Set(names) == Set(Fixture.examples.map { "\($0).yaml" }))
+    #expect(Set(names) == Set(Fixture.shipped.map { "\($0).yaml" }))
   }
 
   @Test("reads every option of every kind")

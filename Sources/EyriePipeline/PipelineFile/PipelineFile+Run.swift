@@ -20,6 +20,9 @@ extension PipelineFile {
     options.loop = source.loop ?? false
     options.pacing = source.pacing ?? .max
     options.maxFrames = source.maxFrames
+    options.rtspTransport = source.transport ?? options.rtspTransport
+    options.openTimeout = source.openTimeout ?? options.openTimeout
+    options.readTimeout = source.readTimeout
     options.precision = detect.model.precision ?? .auto
     options.requests = detect.model.requests
     options.inputSize = detect.inputSize.map { ($0.width, $0.height) }
@@ -56,13 +59,11 @@ extension PipelineFile {
     if let second = definition.sources.dropFirst().first {
       refuse("more than one source", second.position.line)
     }
-    let supported: Set = ["input", "loop", "pacing", "max_frames"]
+    let supported: Set = [
+      "input", "loop", "pacing", "max_frames", "transport", "open_timeout", "read_timeout",
+    ]
     for source in definition.sources.prefix(1) {
-      for key in source.given where !supported.contains(key.name) {
-        // It is what a run does anyway.
-        if key.name == "transport", source.transport == .tcp { continue }
-        refuse(key.path, key.position.line)
-      }
+      for key in source.given where !supported.contains(key.name) { refuse(key.path, key.position.line) }
     }
     if definition.sources.count == 1, let second = frameEdges.dropFirst().first {
       refuse("a second way from the source to a detector", second.position.line)

@@ -2,14 +2,6 @@ import EyrieMedia
 
 /// A source of a pipeline file: a camera, a stream or a file, and how it is read.
 struct SourceDefinition: Sendable {
-  /// How RTSP carries its packets.
-  enum Transport: String, Sendable, CaseIterable {
-    case tcp
-    case udp
-    /// UDP, and TCP if nothing comes.
-    case auto
-  }
-
   /// Where decoding is done.
   enum Hardware: String, Sendable, CaseIterable {
     case none
@@ -42,7 +34,7 @@ struct SourceDefinition: Sendable {
   let input: WrittenText
   let username: WrittenText?
   let password: WrittenText?
-  let transport: Transport?
+  let transport: RTSPTransport?
   let lowLatency: Bool?
   let hardware: Hardware?
   let every: Int?
@@ -70,7 +62,8 @@ extension SourceDefinition {
       "username", "The user name of the camera, as it is: not percent-encoded.")
     static let password = Field.secret(
       "password", "The password of the camera, as it is: not percent-encoded. Best ${VARIABLE}.")
-    static let transport = Field<Transport>.choice("transport", "How RTSP carries its packets. Default: tcp.")
+    static let transport = Field<RTSPTransport>.choice(
+      "transport", "How RTSP carries its packets. Default: tcp.")
     static let lowLatency = Field.boolean("low_latency", "Whether buffers are kept as short as they can be.")
     static let hardware = Field<Hardware>.choice("hardware", "Where decoding is done. Default: none.")
     static let every = Field.integer("every", 1...10_000, "Detect on each Nth frame only. Default: 1.")
