@@ -102,14 +102,15 @@ struct RunCommand: AsyncParsableCommand {
   @Flag(help: "Start a file again at its end.")
   var loop = false
 
-  @Option(help: "What happens when the input fails or ends: auto (live inputs reconnect), always or never.")
-  var reconnect: RunOptions.Reconnection = .auto
+  @Option(
+    help: "What happens when the input fails or ends: auto (live inputs reconnect, the default), always or never.")
+  var reconnect: RunOptions.Reconnection?
 
-  @Option(help: "What carries an RTSP stream: tcp, udp, or auto (udp first).")
-  var rtspTransport: RTSPTransport = .tcp
+  @Option(help: "What carries an RTSP stream: tcp (the default), udp, or auto (udp first).")
+  var rtspTransport: RTSPTransport?
 
-  @Option(help: ArgumentHelp("How long opening the input may take.", valueName: "s"))
-  var openTimeout = 8.0
+  @Option(help: ArgumentHelp("How long opening the input may take (default: 8).", valueName: "s"))
+  var openTimeout: Double?
 
   @Option(
     help: ArgumentHelp(
@@ -153,8 +154,8 @@ struct RunCommand: AsyncParsableCommand {
     var options = RunOptions(input: input, model: model)
     options.source = source
     options.publish = publish
-    options.waitSubscribers = waitSubscribers ?? 0
-    options.precision = precision ?? .auto
+    if let waitSubscribers { options.waitSubscribers = waitSubscribers }
+    if let precision { options.precision = precision }
     options.requests = requests
     if let inputSize { options.inputSize = (inputSize.width, inputSize.height) }
     options.confidence = confidence
@@ -165,12 +166,12 @@ struct RunCommand: AsyncParsableCommand {
     options.maxDetections = maxDetections
     options.maxFrames = maxFrames
     options.duration = duration
-    options.pacing = pacing ?? .max
+    if let pacing { options.pacing = pacing }
     options.overflow = overflow
     options.loop = loop
-    options.reconnect = reconnect
-    options.rtspTransport = rtspTransport
-    options.openTimeout = openTimeout
+    if let reconnect { options.reconnect = reconnect }
+    if let rtspTransport { options.rtspTransport = rtspTransport }
+    if let openTimeout { options.openTimeout = openTimeout }
     options.readTimeout = readTimeout
     options.summary = Self.place(summary)
     options.jsonl = Self.place(jsonl)
@@ -188,6 +189,8 @@ struct RunCommand: AsyncParsableCommand {
       ("--iou", iou != nil), ("--classes", classes != nil), ("--class-agnostic", classAgnostic),
       ("--max-detections", maxDetections != nil), ("--max-frames", maxFrames != nil),
       ("--pacing", pacing != nil), ("--overflow", overflow != nil), ("--loop", loop),
+      ("--reconnect", reconnect != nil), ("--rtsp-transport", rtspTransport != nil),
+      ("--open-timeout", openTimeout != nil), ("--read-timeout", readTimeout != nil),
       ("--jsonl", jsonl != nil), ("--annotate", annotate != nil),
     ]
     if let other = fixed.first(where: \.isGiven) {

@@ -149,6 +149,7 @@ struct PipelineFileCommandTests {
     let file = try scratch.write(Array(Fixture.base.utf8), to: "p.yaml")
     for option in [
       ["--model", "m"], ["--loop"], ["--pacing", "max"], ["--jsonl", "x"], ["--wait-subscribers", "0"],
+      ["--reconnect", "never"], ["--rtsp-transport", "tcp"], ["--open-timeout", "8"], ["--read-timeout", "9"],
     ] {
       let result = try await Tool.eyrie.run(["run", file] + option)
       #expect(result.code == 2)

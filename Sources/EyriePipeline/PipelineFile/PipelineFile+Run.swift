@@ -17,13 +17,13 @@ extension PipelineFile {
     }
     var options = RunOptions(input: source.input.value, model: model.value)
     options.source = source.name
-    options.loop = source.loop ?? false
-    options.pacing = source.pacing ?? .max
+    options.loop = source.loop ?? options.loop
+    options.pacing = source.pacing ?? options.pacing
     options.maxFrames = source.maxFrames
     options.rtspTransport = source.transport ?? options.rtspTransport
     options.openTimeout = source.openTimeout ?? options.openTimeout
     options.readTimeout = source.readTimeout
-    options.precision = detect.model.precision ?? .auto
+    options.precision = detect.model.precision ?? options.precision
     options.requests = detect.model.requests
     options.inputSize = detect.inputSize.map { ($0.width, $0.height) }
     options.confidence = detect.confidence
@@ -36,7 +36,7 @@ extension PipelineFile {
       switch sink.kind {
       case .zeromq:
         options.publish = sink.target?.value
-        options.waitSubscribers = sink.waitSubscribers ?? 0
+        options.waitSubscribers = sink.waitSubscribers ?? options.waitSubscribers
       case .jsonl: options.jsonl = sink.target?.value
       case .annotate: options.annotate = sink.target?.value
       }
