@@ -15,6 +15,7 @@ struct RunCommand: AsyncParsableCommand {
         eyrie run street.mp4 --model yolov8n_openvino_model --classes person,car --jsonl events.jsonl
         eyrie run rtsp://user:p%40ss@camera/live --model models/yolov3-tiny --publish tcp://127.0.0.1:5555
 
+        eyrie run entrance.mp4 yard.mp4 --model models/yolov3-tiny --jsonl events.jsonl
         eyrie run pipelines/file.yaml --duration 60
 
       What a pipeline file says cannot be overridden: beside it go only --summary and --duration.
@@ -25,9 +26,9 @@ struct RunCommand: AsyncParsableCommand {
 
   @Argument(
     help: ArgumentHelp(
-      "A pipeline file (.yaml), a video file, an image, an image sequence (img_%03d.png) or an address.",
+      "A pipeline file (.yaml); or video files, images, image sequences (img_%03d.png) and addresses.",
       valueName: "input"))
-  var input: String
+  var inputs: [String]
 
   @Option(
     name: .shortAndLong,
@@ -103,7 +104,9 @@ struct RunCommand: AsyncParsableCommand {
   var loop = false
 
   @Option(
-    help: "What happens when the input fails or ends: auto (live inputs reconnect, the default), always or never.")
+    help:
+      "What happens when the input fails or ends: auto (live inputs reconnect, the default), always or never."
+  )
   var reconnect: RunOptions.Reconnection?
 
   @Option(help: "What carries an RTSP stream: tcp (the default), udp, or auto (udp first).")
@@ -131,11 +134,11 @@ struct RunCommand: AsyncParsableCommand {
     let reporter = RunReporter(
       log: { Terminal.log($0) },
       progress: Terminal.hasInteractiveErrorOutput ? Self.showProgress : nil)
-    let options = try options()
-    let outcome = try await DetectionRun(options).run(stop: signals.stop, reporter: reporter)
+    let plan = try plan()
+    let outcome = try await DetectionRun(plan).run(stop: signals.stop, reporter: reporter)
     Terminal.clearProgress()
     let table = Terminal.printable(SummaryTable(outcome).description)
-    if options.usesStandardOutput { Terminal.log(table) } else { try Terminal.result(table) }
+    if plan.usesStandardOutput { Terminal.log(table) } else { try Terminal.result(table) }
     if outcome.leftBehind > 0, let code = signals.exitCode { throw ExitCode(code) }
   }
 
@@ -146,12 +149,12 @@ struct RunCommand: AsyncParsableCommand {
   /// A dash is stdout, as everywhere.
   private static func place(_ argument: String?) -> String? { argument == "-" ? "/dev/stdout" : argument }
 
-  private func options() throws(EyrieFailure) -> RunOptions {
-    if PipelineFile.isNamed(by: input) { return try pipelineOptions() }
+  private func plan() throws(EyrieFailure) -> RunPlan {
+    if let file = inputs.first(where: PipelineFile.isNamed) { return try plan(of: file) }
     guard let model else {
       throw EyrieFailure(.usage, "--model is missing: name a model package or file (see 'eyrie run --help')")
     }
-    var options = RunOptions(input: input, model: model)
+    var options = RunOptions(inputs: inputs, model: model)
     options.source = source
     options.publish = publish
     if let waitSubscribers { options.waitSubscribers = waitSubscribers }
@@ -176,11 +179,15 @@ struct RunCommand: AsyncParsableCommand {
     options.summary = Self.place(summary)
     options.jsonl = Self.place(jsonl)
     options.annotate = Self.place(annotate)
-    return options
+    return try RunPlan(options)
   }
 
   /// A pipeline file says everything itself, but for what is a matter of this one run.
-  private func pipelineOptions() throws(EyrieFailure) -> RunOptions {
+  private func plan(of file: String) throws(EyrieFailure) -> RunPlan {
+    if inputs.count > 1 {
+      throw EyrieFailure(
+        .usage, "\(file): a pipeline file names its inputs itself; nothing else goes beside it")
+    }
     let fixed: [(option: String, isGiven: Bool)] = [
       ("--model", model != nil), ("--source", source != nil), ("--publish", publish != nil),
       ("--wait-subscribers", waitSubscribers != nil), ("--precision", precision != nil),
@@ -198,10 +205,10 @@ struct RunCommand: AsyncParsableCommand {
         .usage,
         "\(other.option): does not go with a pipeline file, which says everything itself: set it there")
     }
-    let pipeline = try PipelineFile.open(input, environment: ProcessInfo.processInfo.environment)
-    var options = try pipeline.runOptions()
-    options.duration = duration
-    options.summary = Self.place(summary)
-    return options
+    let pipeline = try PipelineFile.open(file, environment: ProcessInfo.processInfo.environment)
+    var plan = try pipeline.plan()
+    plan.duration = duration
+    plan.summary = Self.place(summary)
+    return plan
   }
 }

@@ -6,7 +6,7 @@ import Testing
 struct InboxTests {
   @Test("keeps the order of a lane and loses nothing under concurrent use")
   func lossless() async {
-    let inbox = Inbox<Int>()
+    let inbox = Inbox<Int>(stage: "taker")
     let lanes = (0..<4).map { _ in inbox.addLane(capacity: 3, policy: .suspend) }
     await withTaskGroup { group in
       for (number, lane) in lanes.enumerated() {
@@ -29,7 +29,7 @@ struct InboxTests {
 
   @Test("serves lanes round robin, so that a full one starves nobody")
   func roundRobin() async {
-    let inbox = Inbox<String>()
+    let inbox = Inbox<String>(stage: "taker")
     let busy = inbox.addLane(capacity: 10, policy: .suspend)
     let quiet = inbox.addLane(capacity: 10, policy: .suspend)
     for number in 0..<6 { _ = await inbox.send("busy \(number)", lane: busy) }
@@ -41,7 +41,7 @@ struct InboxTests {
 
   @Test("lets a sender wait for room")
   func backpressure() async {
-    let inbox = Inbox<Int>()
+    let inbox = Inbox<Int>(stage: "taker")
     let lane = inbox.addLane(capacity: 1, policy: .suspend)
     _ = await inbox.send(1, lane: lane)
     let sent = Tally()
@@ -59,7 +59,7 @@ struct InboxTests {
 
   @Test("releases senders and the receiver when it is aborted, and counts what it drops")
   func abort() async {
-    let inbox = Inbox<Int>()
+    let inbox = Inbox<Int>(stage: "taker")
     let lane = inbox.addLane(capacity: 1, policy: .suspend)
     _ = await inbox.send(1, lane: lane)
     async let waiting = inbox.send(2, lane: lane)
@@ -82,7 +82,7 @@ struct InboxTests {
       init(_ onEnd: @escaping @Sendable () -> Void) { self.onEnd = onEnd }
       deinit { onEnd() }
     }
-    let inbox = Inbox<Item>()
+    let inbox = Inbox<Item>(stage: "taker")
     let lane = inbox.addLane(capacity: 1, policy: .dropOldest)
     let ended = Tally()
     for _ in 0..<5 {

@@ -12,16 +12,6 @@ import Testing
 struct DetectionRunTests {
   struct Broken: Error {}
 
-  /// A backend whose inference is a closure.
-  private func backend(
-    requests: Int = 2, _ body: @escaping @Sendable (UnsafeRawBufferPointer) async throws -> [Float]
-  ) throws -> ModelBackend {
-    let session = try FakeModel.session(requests: requests, body: body)
-    return ModelBackend(
-      load: { (_, _) throws(ModelError) in session.model },
-      compile: { (_, _) throws(ModelError) in session })
-  }
-
   @Test("accounts for every frame and gives each one event, in order", arguments: [1, 2, 5])
   func accounting(requests: Int) async throws {
     let scratch = try Scratch()
@@ -29,9 +19,9 @@ struct DetectionRunTests {
     var options = RunOptions(input: scratch.path("clip.mp4"), model: "fake")
     options.jsonl = scratch.path("events.jsonl")
     options.summary = scratch.path("summary.json")
-    let run = DetectionRun(
+    let run = try DetectionRun(
       options,
-      backend: try backend(requests: requests) { bytes in
+      backend: try FakeModel.backend(requests: requests) { bytes in
         // Work that takes a different time for each frame.
         for _ in 0..<Int(bytes[0] % 7) { await Task.yield() }
         return FakeModel.box(classID: 1, confidence: 0.9)
@@ -69,9 +59,9 @@ struct DetectionRunTests {
     options.jsonl = scratch.path("events.jsonl")
     let calls = Counter()
     let lines = Lines()
-    let run = DetectionRun(
+    let run = try DetectionRun(
       options,
-      backend: try backend { _ in
+      backend: try FakeModel.backend { _ in
         if calls.next().isMultiple(of: 4) { throw Broken() }
         return FakeModel.nothing
       })
@@ -98,7 +88,7 @@ struct DetectionRunTests {
     try await Clip.pattern(scratch.path("clip.mp4"), frames: 9)
     var options = RunOptions(input: scratch.path("clip.mp4"), model: "fake")
     options.summary = scratch.path("summary.json")
-    let run = DetectionRun(options, backend: try backend { _ in throw Broken() })
+    let run = try DetectionRun(options, backend: try FakeModel.backend { _ in throw Broken() })
     let failure = await #expect(throws: EyrieFailure.self) {
       try await run.run(stop: StopSignal(), reporter: .silent)
     }
@@ -143,9 +133,9 @@ struct DetectionRunTests {
     try await Clip.pattern(scratch.path("clip.mp4"), frames: 3)
     let stop = StopSignal()
     stop.request()
-    let run = DetectionRun(
+    let run = try DetectionRun(
       RunOptions(input: scratch.path("clip.mp4"), model: "fake"),
-      backend: try backend { _ in FakeModel.nothing })
+      backend: try FakeModel.backend { _ in FakeModel.nothing })
     let failure = await #expect(throws: EyrieFailure.self) {
       try await run.run(stop: stop, reporter: .silent)
     }
@@ -161,9 +151,9 @@ struct DetectionRunTests {
     let door = StopSignal()
     let stop = StopSignal()
     let decoded = Counter()
-    let run = DetectionRun(
+    let run = try DetectionRun(
       options,
-      backend: try backend(requests: 1) { _ in
+      backend: try FakeModel.backend(requests: 1) { _ in
         // Inference stands still until the whole clip has been decoded.
         if decoded.next() == 1 { await door.wait() }
         return FakeModel.nothing
@@ -190,7 +180,7 @@ struct DetectionRunTests {
     var options = RunOptions(input: scratch.path("clip.mp4"), model: "fake")
     options.maxFrames = 7
     options.jsonl = scratch.path("events.jsonl")
-    let summary = try await DetectionRun(options, backend: try backend { _ in FakeModel.nothing })
+    let summary = try await DetectionRun(options, backend: try FakeModel.backend { _ in FakeModel.nothing })
       .run(stop: StopSignal(), reporter: .silent)
     #expect(summary.frames.decoded == 7)
     #expect(summary.frames.published == 7)
@@ -206,7 +196,7 @@ struct DetectionRunTests {
     options.loop = true
     options.maxFrames = 35
     options.jsonl = scratch.path("events.jsonl")
-    _ = try await DetectionRun(options, backend: try backend { _ in FakeModel.nothing })
+    _ = try await DetectionRun(options, backend: try FakeModel.backend { _ in FakeModel.nothing })
       .run(stop: StopSignal(), reporter: .silent)
     let events = try EventLog(path: scratch.path("events.jsonl")).detections
     #expect(events.map(\.frame) == Array(0..<35))
@@ -221,9 +211,9 @@ struct DetectionRunTests {
     options.loop = true
     let stop = StopSignal()
     let calls = Counter()
-    let run = DetectionRun(
+    let run = try DetectionRun(
       options,
-      backend: try backend { _ in
+      backend: try FakeModel.backend { _ in
         if calls.next() == 100 { stop.request() }
         return FakeModel.nothing
       })
@@ -240,7 +230,7 @@ struct DetectionRunTests {
     var options = RunOptions(input: scratch.path("clip.mp4"), model: "fake")
     options.pacing = .realtime
     let start = ContinuousClock.now
-    _ = try await DetectionRun(options, backend: try backend { _ in FakeModel.nothing })
+    _ = try await DetectionRun(options, backend: try FakeModel.backend { _ in FakeModel.nothing })
       .run(stop: StopSignal(), reporter: .silent)
     // 26 frames at 25 a second: the last is due one second after the first. Never earlier.
     #expect(ContinuousClock.now - start >= .seconds(1))
@@ -257,7 +247,7 @@ struct DetectionRunTests {
     var options = RunOptions(input: try scratch.write(joined, to: "joined.ts"), model: "fake")
     options.jsonl = scratch.path("events.jsonl")
     _ = try await DetectionRun(
-      options, backend: try backend { _ in FakeModel.box(classID: 0, confidence: 0.8) }
+      options, backend: try FakeModel.backend { _ in FakeModel.box(classID: 0, confidence: 0.8) }
     )
     .run(stop: StopSignal(), reporter: .silent)
     let log = try EventLog(path: scratch.path("events.jsonl"))
@@ -274,7 +264,7 @@ struct DetectionRunTests {
     try await Clip.pattern(scratch.path("clip.mp4"), frames: 5)
     var options = RunOptions(input: scratch.path("clip.mp4"), model: "fake")
     options.classes = ["Person"]
-    let car = try backend { _ in FakeModel.box(classID: 1, confidence: 0.9) }
+    let car = try FakeModel.backend { _ in FakeModel.box(classID: 1, confidence: 0.9) }
     let summary = try await DetectionRun(options, backend: car).run(stop: StopSignal(), reporter: .silent)
     #expect(summary.detections == 0)
     options.classes = ["persn"]
@@ -292,7 +282,7 @@ struct DetectionRunTests {
     var options = RunOptions(input: scratch.path("clip.mp4"), model: "fake")
     options.annotate = scratch.path("annotated.jpg")
     _ = try await DetectionRun(
-      options, backend: try backend { _ in FakeModel.box(classID: 0, confidence: 0.8) }
+      options, backend: try FakeModel.backend { _ in FakeModel.box(classID: 0, confidence: 0.8) }
     )
     .run(stop: StopSignal(), reporter: .silent)
     let probe = try await Inspection.probe(scratch.path("annotated.jpg"), decode: true, stop: StopSignal())
@@ -309,7 +299,7 @@ struct DetectionRunTests {
     options.annotate = scratch.path("annotated.jpg")
     options.requests = 1
     let calls = Counter()
-    let rare = try backend(requests: 1) { _ in
+    let rare = try FakeModel.backend(requests: 1) { _ in
       let call = calls.next()
       return call.isMultiple(of: 2) && call <= 16
         ? FakeModel.box(classID: 0, confidence: 0.8) : FakeModel.nothing
@@ -318,7 +308,7 @@ struct DetectionRunTests {
     #expect(shown.detections == 8)
     #expect(FileManager.default.fileExists(atPath: scratch.path("annotated.jpg")))
     options.annotate = scratch.path("nothing.jpg")
-    let nothing = try await DetectionRun(options, backend: try backend { _ in FakeModel.nothing })
+    let nothing = try await DetectionRun(options, backend: try FakeModel.backend { _ in FakeModel.nothing })
       .run(stop: StopSignal(), reporter: .silent)
     #expect(!FileManager.default.fileExists(atPath: scratch.path("nothing.jpg")))
     #expect(nothing.warnings.contains { $0.contains("no frame had a detection") })

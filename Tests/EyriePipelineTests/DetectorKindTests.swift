@@ -189,7 +189,7 @@ struct DetectorKindTests {
     try await Clip.blackPicture(picture, width: 64, height: 64)
     let model = try scratch.write(Array(Kind(name: "fractions", fractions: true).model()), to: "model.onnx")
     let lines = Lines()
-    let run = DetectionRun(RunOptions(input: picture, model: model))
+    let run = try DetectionRun(RunOptions(input: picture, model: model))
     _ = try await run.run(stop: StopSignal(), reporter: RunReporter(log: { lines.add($0) }))
     #expect(lines.all.count { $0.contains("fractions") } == 1)
   }

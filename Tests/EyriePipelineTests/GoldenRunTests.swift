@@ -68,7 +68,7 @@ struct GoldenRunTests {
     let log = Compiled()
     let summary = try await DetectionRun(options, backend: log.backend).run(
       stop: StopSignal(), reporter: .silent)
-    #expect(summary.model.inputWidth == 64)
+    #expect(summary.models.first?.inputWidth == 64)
     #expect(summary.frames.published == 12)
     #expect(log.sizes == [[64, 64], [96, 64]])
     #expect(log.requests.last == 1)
@@ -97,7 +97,7 @@ struct GoldenRunTests {
     let log = Compiled()
     let summary = try await DetectionRun(options, backend: log.backend).run(
       stop: StopSignal(), reporter: .silent)
-    #expect(log.precisions == (summary.model.precision == "f32" ? [.f32] : [.bf16, .f32]))
+    #expect(log.precisions == (summary.models.first?.precision == "f32" ? [.f32] : [.bf16, .f32]))
   }
 
   @Test("says that a package without a golden file was not checked, and runs it")

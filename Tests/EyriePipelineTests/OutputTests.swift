@@ -57,17 +57,17 @@ struct OutputTests {
     var options = RunOptions(input: "clip.mp4", model: "model")
     options.jsonl = scratch.path("out")
     options.summary = scratch.url.path + "/./out"
-    #expect(throws: EyrieFailure.self) { try OutputPaths(options).check(input: options.input) }
+    #expect(throws: EyrieFailure.self) { try OutputPaths(RunPlan(options)).check(inputs: options.inputs) }
     _ = try scratch.write([1], to: "there")
     try FileManager.default.createSymbolicLink(
       atPath: scratch.path("link"), withDestinationPath: scratch.path("there"))
     options.jsonl = scratch.path("there")
     options.summary = scratch.path("link")
-    #expect(throws: EyrieFailure.self) { try OutputPaths(options).check(input: options.input) }
+    #expect(throws: EyrieFailure.self) { try OutputPaths(RunPlan(options)).check(inputs: options.inputs) }
     // Nothing can be destroyed there.
     options.jsonl = "/dev/null"
     options.summary = "/dev/null"
-    try OutputPaths(options).check(input: options.input)
+    try OutputPaths(RunPlan(options)).check(inputs: options.inputs)
   }
 
   @Test("replaces a regular file with its rights, and follows links")

@@ -15,7 +15,7 @@ struct PipelineFileCommandTests {
 
   @Test("translates what a run can do")
   func options() throws {
-    let options = try Fixture.file(
+    let plan = try Fixture.file(
       """
       sources:
         cam:
@@ -45,17 +45,29 @@ struct PipelineFileCommandTests {
         jsonl: {from: objects, path: e}
         annotate: {from: objects, path: a}
       """
-    ).runOptions()
-    #expect(options.input == "a.mp4" && options.model == "m" && options.source == "cam")
-    #expect(options.loop && options.pacing == .realtime && options.maxFrames == 9)
-    #expect(options.rtspTransport == .udp && options.openTimeout == 2.5 && options.readTimeout == 4)
-    #expect(options.overflow == .dropNewest)
-    #expect(options.precision == .f32 && options.requests == 3)
-    #expect(options.inputSize?.width == 320 && options.inputSize?.height == 320)
-    #expect(options.confidence == 0.5 && options.iou == 0.25 && options.classAgnostic == true)
-    #expect(options.classes == ["person"] && options.maxDetections == 7)
-    #expect(options.publish == "tcp://127.0.0.1:5" && options.waitSubscribers == 1)
-    #expect(options.jsonl == "e" && options.annotate == "a")
+    ).plan()
+    let source = try #require(plan.sources.first)
+    #expect(source.input.argument == "a.mp4" && source.id.value == "cam" && plan.sources.count == 1)
+    #expect(source.loop && source.pacing == .realtime && source.maxFrames == 9)
+    #expect(source.reading.rtspTransport == .udp && source.reading.openTimeout == .seconds(2.5))
+    #expect(source.reading.readTimeout == .seconds(4) && source.reconnect == nil)
+    let detector = try #require(plan.detectors.first)
+    #expect(detector.name == "objects" && detector.model == "m" && plan.detectors.count == 1)
+    #expect(detector.compile.precision == .f32 && detector.compile.requestCount == 3)
+    #expect(detector.compile.inputWidth == 320 && detector.compile.inputHeight == 320)
+    #expect(detector.confidence == 0.5 && detector.iou == 0.25 && detector.classAgnostic == true)
+    #expect(detector.classes == ["person"] && detector.maxDetections == 7)
+    let resize = try #require(detector.resizers.first)
+    #expect(resize.name == "resize" && detector.resizers.count == 1)
+    #expect(resize.frames.map(\.from) == ["cam"] && resize.frames.first?.overflow == .dropNewest)
+    #expect(resize.results.overflow == .suspend)
+    guard case .zeromq("tcp://127.0.0.1:5", 1) = plan.sinks[0].target,
+      case .jsonl("e") = plan.sinks[1].target, case .annotate("a") = plan.sinks[2].target
+    else {
+      Issue.record("\(plan.sinks)")
+      return
+    }
+    #expect(plan.sinks.map(\.origin) == ["sinks.zeromq.endpoint", "sinks.jsonl.path", "sinks.annotate.path"])
   }
 
   @Test(
@@ -71,29 +83,27 @@ struct PipelineFileCommandTests {
       ),
       ("input: a.mp4", "input: a.mp4, every: 2", "sources.cam.every (line 2)"),
       (
-        "stages:",
-        "  b: {input: b}\nstages:\n  resize: {from: b}\n  second: {kind: detect, from: resize, model: m}",
-        "more than one source (line 3)"
+        "sinks:",
+        "  resize: {from: cam}\n  first: {kind: detect, from: resize, model: m}\n"
+          + "  second: {kind: detect, from: resize, model: m}\nsinks:",
+        "a stage of kind resize that leads to several detectors (line 5)"
       ),
-      ("from: cam", "from: {name: cam, capacity: 9}", "stages.detect.from.capacity (line 4)"),
-      ("from: detect", "from: {name: detect, overflow: dropOldest}", "sinks.jsonl.from.overflow (line 6)"),
       ("model: m", "model: m, nms: {groups: [[a, b]]}", "stages.detect.nms.groups (line 4)"),
       ("model: m", "model: m, class_confidence: {a: 0.5}", "stages.detect.class_confidence (line 4)"),
       (
-        "sinks:", "sinks:\n  j2: {kind: jsonl, from: detect, path: b}", "a second sink of kind jsonl (line 7)"
-      ),
-      (
         "  detect: {from: cam", "  decode: {from: cam}\n  detect: {from: [decode, cam]",
-        "a second way from the source to a detector (line 5)"
+        "a second way from a source to the detector detect (line 5)"
       ),
     ])
   func refused(old: String, new: String, reason: String) throws {
     var text = Fixture.base.replacing(old, with: new, maxReplacements: 1)
     // A second detector needs somebody who takes from it.
-    if new.contains("second") { text = text.replacing("{from: detect", with: "{from: [detect, second]") }
+    if new.contains("second") {
+      text = text.replacing("{from: detect", with: "{from: [detect, first, second]")
+    }
     let file = try Fixture.file(text)
     do throws(EyrieFailure) {
-      _ = try file.runOptions()
+      _ = try file.plan()
       Issue.record("it was taken")
     } catch {
       #expect(error.kind == .usage)
@@ -137,7 +147,7 @@ struct PipelineFileCommandTests {
       environment.map { "\($0.key)=\($0.value)" } + [Tool.eyrie.path, "run", file])
     if name == "cameras" {
       #expect(result.code == 2)
-      #expect(result.errors.contains("more than one source"))
+      #expect(result.errors.contains("sources.entrance.username"))
     } else {
       #expect(result.code == 0, "\(result.errors)")
     }
@@ -149,7 +159,8 @@ struct PipelineFileCommandTests {
     let file = try scratch.write(Array(Fixture.base.utf8), to: "p.yaml")
     for option in [
       ["--model", "m"], ["--loop"], ["--pacing", "max"], ["--jsonl", "x"], ["--wait-subscribers", "0"],
-      ["--reconnect", "never"], ["--rtsp-transport", "tcp"], ["--open-timeout", "8"], ["--read-timeout", "9"],
+      ["--reconnect", "never"], ["--rtsp-transport", "tcp"], ["--open-timeout", "8"],
+      ["--read-timeout", "9"],
     ] {
       let result = try await Tool.eyrie.run(["run", file] + option)
       #expect(result.code == 2)

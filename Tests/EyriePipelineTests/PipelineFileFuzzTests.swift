@@ -60,7 +60,7 @@ struct PipelineFileFuzzTests {
         taken += 1
         let file = PipelineFile(path: "p.yaml", definition: definition)
         #expect(file.mermaid.hasPrefix("flowchart LR\n"))
-        _ = try? file.runOptions()
+        _ = try? file.plan()
       } catch {
         #expect(!error.mistakes.isEmpty)
         for mistake in error.mistakes {

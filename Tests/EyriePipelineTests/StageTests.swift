@@ -1,3 +1,4 @@
+import EyrieEvents
 import EyrieGraph
 import EyrieInference
 import EyrieMedia
@@ -15,15 +16,16 @@ struct StageTests {
     let scratch = try Scratch()
     try await Clip.pattern(scratch.path("clip.mp4"), frames: count, size: size)
     let reader = try VideoReader(MediaInput(scratch.path("clip.mp4")))
+    let source = RunningSource(try SourceID("clip"))
     var frames: [SourceFrame] = []
     while let frame = try reader.nextFrame() {
-      frames.append(SourceFrame(source: "clip", frame: frame, arrival: frame.arrival))
+      frames.append(SourceFrame(frame, from: source, arrival: frame.arrival))
     }
     return frames
   }
 
   private func setup(_ model: ModelDescription) throws -> DetectorSetup {
-    try DetectorSetup(model: model, options: RunOptions(input: "clip", model: "fake"))
+    try DetectorSetup(model: model, plan: DetectorPlan(name: "detect", model: "fake"))
   }
 
   @Test("resize letterboxes into the request's own memory, and holds one request a frame")

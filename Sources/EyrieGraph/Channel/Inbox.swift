@@ -29,7 +29,13 @@ final class Inbox<Element: Sendable>: Sendable {
     var isFinished: Bool { isAborted || lanes.allSatisfy(\.isFinished) }
   }
 
+  /// The stage that receives.
+  private let stage: String
   private let state = Mutex(State())
+
+  init(stage: String) {
+    self.stage = stage
+  }
 
   /// Adds the lane of one incoming edge.
   /// - Returns: the lane's number, for `send` and `close`.
@@ -90,8 +96,8 @@ final class Inbox<Element: Sendable>: Sendable {
     }
     for sender in senders { sender.resume(returning: .closed) }
     receiver?.resume(returning: nil)
-    // Kept until here so that items are destroyed outside the lock: they may own locks themselves.
-    withExtendedLifetime(discarded) {}
+    // Outside the lock, as is their end: items may own locks themselves.
+    for item in discarded { tellLoss(of: item, at: stage, reason: LossReason.shutdown) }
   }
 
   /// What one lane has counted so far.
@@ -138,7 +144,10 @@ final class Inbox<Element: Sendable>: Sendable {
       }
     }
     receiver?.resume(returning: element)
-    withExtendedLifetime(lost) {}
+    if let lost {
+      let reason = outcome == .closed ? LossReason.shutdown : LossReason.queueFull
+      tellLoss(of: lost, at: stage, reason: reason)
+    }
     return outcome
   }
 
@@ -154,6 +163,7 @@ final class Inbox<Element: Sendable>: Sendable {
       }
     }
     receiver?.resume(returning: element)
+    if outcome == .closed { tellLoss(of: element, at: stage, reason: LossReason.shutdown) }
     if let outcome { continuation.resume(returning: outcome) }
   }
 

@@ -41,13 +41,15 @@ extension GraphNode {
   }
 
   /// Ends the item in progress as failed, and lets only fatal failures out.
-  func settle(_ failure: StageFailure, control: RunControl) throws {
+  func settle(_ failure: StageFailure, of item: some Sendable, control: RunControl) throws {
     switch failure {
     case .item(let reason, let message):
       meter.recordEnd(.failed(reason: reason))
+      tellLoss(of: item, at: name, reason: reason)
       control.onIncident(Incident(stage: name, reason: reason, message: message))
     case .fatal(let error):
-      meter.recordEnd(.failed(reason: "fatal"))
+      meter.recordEnd(.failed(reason: LossReason.fatal))
+      tellLoss(of: item, at: name, reason: LossReason.fatal)
       throw error
     }
   }

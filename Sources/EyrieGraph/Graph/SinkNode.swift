@@ -3,11 +3,12 @@ final class SinkNode<Stage: SinkStage>: GraphNode {
   let name: String
   let meter = NodeMeter()
   private let stage: Stage
-  private let inbox = Inbox<Stage.Input>()
+  private let inbox: Inbox<Stage.Input>
 
   init(name: String, stage: Stage) {
     self.name = name
     self.stage = stage
+    inbox = Inbox(stage: name)
   }
 
   var inputType: Any.Type? { Stage.Input.self }
@@ -54,7 +55,7 @@ final class SinkNode<Stage: SinkStage>: GraphNode {
       meter.recordService(ContinuousClock.now - start)
       meter.recordEnd(.consumed)
     } catch {
-      try settle(error, control: control)
+      try settle(error, of: input, control: control)
     }
   }
 }

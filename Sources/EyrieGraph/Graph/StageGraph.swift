@@ -92,7 +92,9 @@ public final class StageGraph: Sendable {
     }
     for edge in edges {
       let counts = edge.counts()
-      for (reason, count) in [("queue_full", counts.overflowed), ("shutdown", counts.discarded)]
+      for (reason, count) in [
+        (LossReason.queueFull, counts.overflowed), (LossReason.shutdown, counts.discarded),
+      ]
       where count > 0 {
         losses[edge.to, default: [:]][reason, default: 0] += count
       }

@@ -6,12 +6,13 @@ final class TransformNode<Stage: TransformStage>: GraphNode {
   let name: String
   let meter = NodeMeter()
   private let stage: Stage
-  private let inbox = Inbox<Stage.Input>()
+  private let inbox: Inbox<Stage.Input>
   private let outlet = Outlet<Stage.Output>()
 
   init(name: String, stage: Stage) {
     self.name = name
     self.stage = stage
+    inbox = Inbox(stage: name)
   }
 
   var inputType: Any.Type? { Stage.Input.self }
@@ -143,9 +144,10 @@ final class TransformNode<Stage: TransformStage>: GraphNode {
         return output
       case .drop(let reason):
         meter.recordEnd(.dropped(reason: reason))
+        tellLoss(of: input, at: name, reason: reason)
       }
     } catch {
-      try settle(error, control: control)
+      try settle(error, of: input, control: control)
     }
     return nil
   }

@@ -40,6 +40,7 @@ public struct BenchRun: Sendable {
   }
 
   private let options: RunOptions
+  private let input: String
   private let rounds: Int
   private let secondsPerTurn: Double
 
@@ -55,7 +56,11 @@ public struct BenchRun: Sendable {
       throw EyrieFailure(.usage, "--seconds \(secondsPerTurn): must be a positive number of seconds")
     }
     try options.validate()
+    guard options.inputs.count == 1, let input = options.inputs.first else {
+      throw EyrieFailure(.usage, "a benchmark plays one input; name one")
+    }
     self.options = options
+    self.input = input
     self.rounds = rounds
     self.secondsPerTurn = secondsPerTurn
   }
@@ -73,7 +78,7 @@ public struct BenchRun: Sendable {
     pipelineOptions.duration = secondsPerTurn
     var report: Report?
     // A wrong input is to be reported before the first measurement.
-    _ = try await Inspection.probe(options.input, decode: false, stop: stop)
+    _ = try await Inspection.probe(input, decode: false, stop: stop)
     for number in 1...rounds {
       let raw = try await measureInference(&memory, stop: stop)
       if stop.isRequested { break }
@@ -92,8 +97,8 @@ public struct BenchRun: Sendable {
       let round = Report.Round(
         rawFps: raw, pipelineFps: pipeline, ratio: pipeline / max(raw, .leastNonzeroMagnitude))
       log("round \(number): \(BenchTable.line(round))")
-      var made =
-        report ?? Report(input: MediaInput(options.input).description, model: summary.model, memory: memory)
+      guard let model = summary.models.first else { break }
+      var made = report ?? Report(input: MediaInput(input).description, model: model, memory: memory)
       made.rounds.append(round)
       made.memory = memory
       report = made
@@ -113,8 +118,7 @@ public struct BenchRun: Sendable {
       let proof = try await withBlockingThread(named: "model") { () throws(ModelError) in
         try ModelProof(options.model, expecting: .detect, by: .system)
       }
-      session = try await ModelBackend.system.compile(proof.model, options.compileOptions)
-      try await proof.check(session, by: .system, options: options.compileOptions)
+      session = try await proof.session(by: .system, options: options.compileOptions)
     } catch {
       throw EyrieFailure(.usage, "\(error)")
     }

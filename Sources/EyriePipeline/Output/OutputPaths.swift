@@ -12,17 +12,23 @@ struct OutputPaths: Sendable {
 
   private let named: [(option: String, path: String)]
 
-  init(_ options: RunOptions) {
-    named = [
-      ("--summary", options.summary), ("--jsonl", options.jsonl), ("--annotate", options.annotate),
-    ].compactMap { option, path in path.map { (option, $0) } }
+  init(_ plan: RunPlan) {
+    let sinks = plan.sinks.compactMap { sink -> (String, String)? in
+      switch sink.target {
+      case .zeromq: nil
+      case .jsonl(let path), .annotate(let path): (sink.origin, path)
+      }
+    }
+    named = (plan.summary.map { [("--summary", $0)] } ?? []) + sinks
   }
 
-  /// Refuses places that cannot work, and those where the run would destroy its own input or output.
+  /// Refuses places that cannot work, and those where the run would destroy its own inputs or outputs.
   /// - Throws: `EyrieFailure` of kind usage.
-  func check(input: String) throws(EyrieFailure) {
+  func check(inputs: [String]) throws(EyrieFailure) {
     var taken: [Place: String] = [:]
-    if let place = Self.place(of: Self.localPath(of: input)) { taken[place] = "the input" }
+    for input in inputs {
+      if let place = Self.place(of: Self.localPath(of: input)) { taken[place] = "the input" }
+    }
     for (option, path) in named {
       try Self.checkDirectory(of: path, option: option)
       guard let place = Self.place(of: path) else { continue }

@@ -1,79 +1,48 @@
+import EyrieEvents
 import EyrieGraph
 import EyrieInference
+import EyrieMedia
 
 extension PipelineFile {
-  /// The options of a run of this pipeline.
-  ///
-  /// A run takes one source through one detector, to at most one sink of each kind.
+  /// What a run of this pipeline is to do.
   /// - Throws: `EyrieFailure` of kind usage that names everything in the file that a run cannot do yet.
-  public func runOptions() throws(EyrieFailure) -> RunOptions {
+  public func plan() throws(EyrieFailure) -> RunPlan {
     let missing = whatCannotRun()
-    guard missing.isEmpty, let source = definition.sources.first,
-      let detect = definition.stages.compactMap(\.detector).first, let model = detect.model.path
-    else {
+    guard missing.isEmpty else {
       let list = missing.prefix(8).joined(separator: ", ") + (missing.count > 8 ? ", …" : "")
-      throw EyrieFailure(
-        .usage, "\(path): 'eyrie run' cannot do this yet: \(list); it takes one source through one detector")
+      throw EyrieFailure(.usage, "\(path): 'eyrie run' cannot do this yet: \(list)")
     }
-    var options = RunOptions(input: source.input.value, model: model.value)
-    options.source = source.name
-    options.loop = source.loop ?? options.loop
-    options.pacing = source.pacing ?? options.pacing
-    options.maxFrames = source.maxFrames
-    options.rtspTransport = source.transport ?? options.rtspTransport
-    options.openTimeout = source.openTimeout ?? options.openTimeout
-    options.readTimeout = source.readTimeout
-    options.precision = detect.model.precision ?? options.precision
-    options.requests = detect.model.requests
-    options.inputSize = detect.inputSize.map { ($0.width, $0.height) }
-    options.confidence = detect.confidence
-    options.classes = detect.classes
-    options.maxDetections = detect.maxDetections
-    options.iou = detect.suppression?.iou
-    options.classAgnostic = detect.suppression?.classAgnostic
-    options.overflow = frameEdges.lazy.compactMap(\.overflow).first
-    for sink in definition.sinks {
-      switch sink.kind {
-      case .zeromq:
-        options.publish = sink.target?.value
-        options.waitSubscribers = sink.waitSubscribers ?? options.waitSubscribers
-      case .jsonl: options.jsonl = sink.target?.value
-      case .annotate: options.annotate = sink.target?.value
-      }
+    var sources: [SourcePlan] = []
+    for source in definition.sources { sources.append(try source.plan()) }
+    let resolution = EdgeResolution(definition)
+    let detectors = definition.stages.compactMap { stage in
+      stage.detector.flatMap { $0.plan(of: stage, resizers: resolution.resizers(of: stage)) }
     }
-    return options
-  }
-
-  /// The edges on which frames wait for a detector.
-  private var frameEdges: [EdgeDefinition] {
-    definition.stages.filter { $0.kind != .decode }.flatMap(\.from).filter { edge in
-      definition.sources.contains { $0.name == edge.from }
-        || definition.stages.contains { $0.name == edge.from && $0.kind == .decode }
-    }
+    return RunPlan(
+      sources: sources, detectors: detectors, sinks: definition.sinks.compactMap { $0.plan() },
+      duration: nil, summary: nil)
   }
 
   private func whatCannotRun() -> [String] {
     var missing: [String] = []
     func refuse(_ object: some StringProtocol, _ line: Int) { missing.append("\(object) (line \(line))") }
 
-    if let second = definition.sources.dropFirst().first {
-      refuse("more than one source", second.position.line)
+    for source in definition.sources {
+      for key in source.given where !SourceDefinition.runnable.contains(key.name) {
+        refuse(key.path, key.position.line)
+      }
     }
-    let supported: Set = [
-      "input", "loop", "pacing", "max_frames", "transport", "open_timeout", "read_timeout",
-    ]
-    for source in definition.sources.prefix(1) {
-      for key in source.given where !supported.contains(key.name) { refuse(key.path, key.position.line) }
-    }
-    if definition.sources.count == 1, let second = frameEdges.dropFirst().first {
-      refuse("a second way from the source to a detector", second.position.line)
-    }
-    var kinds: Set<StageDefinition.Kind> = []
+    let resolution = EdgeResolution(definition)
     for stage in definition.stages {
       switch stage.kind {
-      case .decode, .resize, .detect:
-        if !kinds.insert(stage.kind).inserted {
-          refuse("a second stage of kind \(stage.kind.rawValue)", stage.position.line)
+      case .decode: break
+      case .resize:
+        if resolution.detectors(behind: stage).count > 1 {
+          refuse("a stage of kind resize that leads to several detectors", stage.position.line)
+        }
+      case .detect:
+        if resolution.hasTwoWays(to: stage) {
+          refuse("a second way from a source to the detector \(stage.name)", stage.position.line)
         }
       case .track, .classify, .embed:
         refuse("a stage of kind \(stage.kind.rawValue)", stage.position.line)
@@ -83,18 +52,74 @@ extension PipelineFile {
         refuse(key.path, key.position.line)
       }
     }
-    var sinks: Set<SinkDefinition.Kind> = []
-    for sink in definition.sinks where !sinks.insert(sink.kind).inserted {
-      refuse("a second sink of kind \(sink.kind.rawValue)", sink.position.line)
-    }
-    let frameQueues = Set(frameEdges.map(\.key))
-    for edge in definition.members.flatMap(\.from) {
-      if edge.capacity != nil { refuse("\(edge.key).capacity", edge.position.line) }
-      if let overflow = edge.overflow, overflow != .suspend, !frameQueues.contains(edge.key) {
-        refuse("\(edge.key).overflow", edge.position.line)
-      }
-    }
     return missing
+  }
+}
+
+extension SourceDefinition {
+  /// The keys that a run understands.
+  fileprivate static let runnable: Set = [
+    "input", "loop", "pacing", "max_frames", "transport", "open_timeout", "read_timeout", "reconnect",
+  ]
+
+  fileprivate func plan() throws(EyrieFailure) -> SourcePlan {
+    let input = MediaInput(self.input.value)
+    var plan = SourcePlan(id: try RunPlan.sourceID(name), input: input)
+    plan.reading.rtspTransport = transport ?? plan.reading.rtspTransport
+    plan.reading.openTimeout = openTimeout.map { .seconds($0) } ?? plan.reading.openTimeout
+    plan.reading.readTimeout = readTimeout.map { .seconds($0) }
+    plan.pacing = pacing ?? plan.pacing
+    plan.loop = loop ?? plan.loop
+    plan.maxFrames = maxFrames
+    // An address that is no live source, of HTTP say, is opened again where the file asks for that.
+    if input.isLive || (reconnect != nil && input.isRemote) {
+      var again = SourcePlan.Reconnect()
+      if let reconnect {
+        let cap = reconnect.maxDelay.map { Duration.seconds($0) }
+        let initial =
+          reconnect.minDelay.map { Duration.seconds($0) } ?? min(again.backoff.initial, cap ?? .seconds(1))
+        again.backoff = Backoff(initial: initial, cap: cap ?? max(again.backoff.cap, initial))
+        again.maxAttempts = reconnect.maxAttempts == 0 ? nil : reconnect.maxAttempts
+      }
+      plan.reconnect = again
+    }
+    return plan
+  }
+}
+
+extension DetectDefinition {
+  fileprivate func plan(of stage: StageDefinition, resizers: [ResizePlan]) -> DetectorPlan? {
+    guard let path = model.path else { return nil }
+    var plan = DetectorPlan(name: stage.name, model: path.value)
+    plan.compile.precision = model.precision ?? plan.compile.precision
+    plan.compile.requestCount = model.requests
+    plan.compile.inputWidth = inputSize?.width
+    plan.compile.inputHeight = inputSize?.height
+    plan.confidence = confidence
+    plan.iou = suppression?.iou
+    plan.classAgnostic = suppression?.classAgnostic
+    plan.maxDetections = maxDetections
+    plan.classes = classes
+    plan.resizers = resizers
+    return plan
+  }
+}
+
+extension SinkDefinition {
+  fileprivate func plan() -> SinkPlan? {
+    guard let target = target?.value else { return nil }
+    let edges = from.map { EdgePlan(from: $0.from, capacity: $0.capacity, overflow: $0.overflow) }
+    let key = YAMLTree.path("sinks", name)
+    switch kind {
+    case .zeromq:
+      return SinkPlan(
+        name: name, target: .zeromq(endpoint: target, waitSubscribers: waitSubscribers ?? 0),
+        origin: key + ".endpoint", edges: edges)
+    case .jsonl:
+      return SinkPlan(name: name, target: .jsonl(path: target), origin: key + ".path", edges: edges)
+    case .annotate:
+      return SinkPlan(name: name, target: .annotate(path: target), origin: key + ".path", edges: edges)
+    }
   }
 }
 

@@ -1,12 +1,12 @@
 import EyrieInference
 import EyrieVision
 
-/// What turns a model's description and the user's options into a detector: the output head and the
+/// What turns a model's description and the user's wishes into a detector: the output head and the
 /// thresholds.
 struct DetectorSetup: Sendable {
   /// The path of the model, for messages.
   let model: String
-  let labels: [String]
+  let identity: DetectorIdentity
   let outputIndex: Int
   let settings: DetectionSettings
   private let layout: YOLOHead.Layout
@@ -15,42 +15,43 @@ struct DetectorSetup: Sendable {
   private let classCount: Int?
 
   /// - Throws: `EyrieFailure` when the model is no detector that Eyrie can read, or an option does not fit it.
-  init(model: ModelDescription, options: RunOptions) throws(EyrieFailure) {
+  init(model: ModelDescription, plan: DetectorPlan) throws(EyrieFailure) {
     guard model.task == .detect, let layout = model.output.layout.map(Self.layout) else {
       throw EyrieFailure(
         .usage,
-        "\(options.model): this is no detector (task \(model.task.rawValue), output shape "
+        "\(plan.model): this is no detector (task \(model.task.rawValue), output shape "
           + "\(model.output.shape)): 'eyrie run' needs a YOLO detector")
     }
     guard model.input.resize != .centerCrop else {
       throw EyrieFailure(
-        .usage, "\(options.model): input.resize is center_crop: a detector needs letterbox or stretch")
+        .usage, "\(plan.model): input.resize is center_crop: a detector needs letterbox or stretch")
     }
-    self.model = options.model
+    self.model = plan.model
     self.layout = layout
     objectness = model.output.objectness
     classCount = model.output.classCount > 0 ? model.output.classCount : nil
-    labels = model.output.labels
+    identity = DetectorIdentity(
+      name: plan.name, model: model.name, labels: ClassLabels(model.output.labels))
     outputIndex = model.output.index
-    let classes = try Self.classes(options.classes ?? [], labels: model.output.labels)
+    let classes = try Self.classes(plan.classes ?? [], labels: model.output.labels)
     do throws(VisionError) {
       settings = try DetectionSettings(
-        confidence: Float(options.confidence ?? model.nms.confidence ?? 0.25),
-        iou: Float(options.iou ?? model.nms.iou ?? 0.45),
-        classAgnostic: options.classAgnostic ?? model.nms.classAgnostic ?? false,
-        maxDetections: options.maxDetections ?? model.nms.maxDetections ?? 300,
+        confidence: Float(plan.confidence ?? model.nms.confidence ?? 0.25),
+        iou: Float(plan.iou ?? model.nms.iou ?? 0.45),
+        classAgnostic: plan.classAgnostic ?? model.nms.classAgnostic ?? false,
+        maxDetections: plan.maxDetections ?? model.nms.maxDetections ?? 300,
         classes: classes)
       // What does not fit is refused before the run. A shape that varies is looked at with each output.
       if !model.output.shape.contains(where: { $0 < 0 }) { _ = try head(of: model.output.shape) }
     } catch {
-      throw EyrieFailure(.usage, "\(options.model): \(error)")
+      throw EyrieFailure(.usage, "\(plan.model): \(error)")
     }
     switch model.output.elementType {
     case .f32, .f16, .f64: break
     default:
       throw EyrieFailure(
         .usage,
-        "\(options.model): its output has elements of type \(model.output.elementType.rawValue); "
+        "\(plan.model): its output has elements of type \(model.output.elementType.rawValue); "
           + "f32, f16 or f64 is needed")
     }
   }

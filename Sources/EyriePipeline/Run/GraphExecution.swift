@@ -23,10 +23,9 @@ struct GraphExecution: Sendable {
   }
 
   let graph: StageGraph
-  let publish: PublishStage
-  /// What a file is; nil for what is opened later.
-  let media: MediaDescription?
-  let options: RunOptions
+  let meter: RunMeter
+  let outlets: RunOutlets
+  let plan: RunPlan
   let reporter: RunReporter
 
   func run(stop: StopSignal) async -> Outcome {
@@ -46,13 +45,20 @@ struct GraphExecution: Sendable {
         await heartbeat(since: start)
         return .clockwork
       }
+      for source in meter.sources {
+        group.addTask {
+          await source.waitUntilDrained()
+          if !Task.isCancelled { await outlets.end(source) }
+          return .clockwork
+        }
+      }
       if let report = reporter.progress {
         group.addTask {
           await showProgress(report)
           return .clockwork
         }
       }
-      if let duration = options.duration {
+      if let duration = plan.duration {
         group.addTask {
           try? await Task.sleep(for: .seconds(duration), clock: .continuous)
           if Task.isCancelled { return .clockwork }
@@ -86,48 +92,81 @@ struct GraphExecution: Sendable {
     return outcome
   }
 
-  /// Publishes the counters once a second, until cancelled.
+  /// Publishes the counters of each source once a second, until cancelled.
   private func heartbeat(since start: ContinuousClock.Instant) async {
-    var before = (frames: 0, time: start)
+    var before: [SourceID: Int] = [:]
+    var time = start
     while await pause(.seconds(1)) {
-      let frames = await publish.measurements.frames
       let now = ContinuousClock.now
-      let snapshot = graph.snapshot()
-      let counts = FrameCounts(
-        decoded: snapshot.node("decode")?.received ?? 0, inferred: snapshot.node("detect")?.emitted ?? 0,
-        published: frames)
-      let queues = Dictionary(
-        snapshot.edges.map { ($0.to, QueueDepth(depth: $0.depth, capacity: $0.capacity)) },
-        uniquingKeysWith: { first, _ in first })
-      // A sink that fails ends the run by itself at its next frame.
-      try? await publish.sendStats(
-        uptime: now - start, fps: Double(frames - before.frames) / ((now - before.time) / .seconds(1)),
-        frames: counts, queues: queues)
-      before = (frames, now)
+      let seconds = (now - time) / .seconds(1)
+      time = now
+      let queues = QueueTable(graph.snapshot())
+      for source in meter.sources {
+        let frames = source.results.frames
+        let fps = Double(frames - (before[source.id] ?? 0)) / seconds
+        before[source.id] = frames
+        await outlets.sendStats(
+          of: source, uptime: now - start, fps: fps, queues: queues.depths(for: source.id.value))
+      }
     }
   }
 
   private func showProgress(_ report: @Sendable (RunReporter.Progress) -> Void) async {
     var before = (frames: 0, time: ContinuousClock.now)
     while await pause(.milliseconds(500)) {
-      let measured = await publish.measurements
+      let measured = meter.results
       let now = ContinuousClock.now
-      let played = measured.presentationTime.map { Double($0.last &- $0.first) / 1e9 }
-      let length = options.loop ? nil : media?.video.durationSeconds
       report(
         RunReporter.Progress(
           frames: measured.frames,
           fps: Double(measured.frames - before.frames) / ((now - before.time) / .seconds(1)),
           detections: measured.detections,
           dropped: graph.losses().values.reduce(0) { $0 + $1.values.reduce(0, +) },
-          fraction: length.flatMap { length in played.map { min(1, $0 / max(length, 0.001)) } }))
+          fraction: playedFraction()))
       before = (measured.frames, now)
     }
+  }
+
+  /// How far the files have been played, that of the longest way to go; nil where one has no known length.
+  private func playedFraction() -> Double? {
+    var fractions: [Double] = []
+    for (source, plan) in zip(meter.sources, plan.sources) {
+      guard !plan.loop, let length = source.counts.description?.video.durationSeconds else { return nil }
+      let time = source.results.presentationTime
+      let played = time.map { Double($0.last &- $0.first) / 1e9 } ?? 0
+      fractions.append(source.end == nil ? min(1, played / max(length, 0.001)) : 1)
+    }
+    return fractions.min()
   }
 
   /// - Returns: false when the task was cancelled.
   private func pause(_ duration: Duration) async -> Bool {
     try? await Task.sleep(for: duration, clock: .continuous)
     return !Task.isCancelled
+  }
+}
+
+/// How full the queues are, for the events of each source.
+private struct QueueTable {
+  private var shared: [String: QueueDepth] = [:]
+  private var own: [String: [String: QueueDepth]] = [:]
+
+  init(_ snapshot: GraphSnapshot) {
+    for edge in snapshot.edges {
+      let depth = QueueDepth(depth: edge.depth, capacity: edge.capacity)
+      if let source = RunGraph.source(of: edge.from) {
+        own[source, default: [:]][edge.to] = depth
+      } else {
+        shared[edge.to] =
+          shared[edge.to].map {
+            QueueDepth(depth: $0.depth + depth.depth, capacity: $0.capacity + depth.capacity)
+          } ?? depth
+      }
+    }
+  }
+
+  /// The queues in front of each stage: the source's own, and those that all share.
+  func depths(for source: String) -> [String: QueueDepth] {
+    shared.merging(own[source] ?? [:]) { _, own in own }
   }
 }

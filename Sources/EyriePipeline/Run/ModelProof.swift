@@ -13,10 +13,19 @@ struct ModelProof: Sendable {
     golden = try Golden.load(for: model)
   }
 
+  /// Compiles the model, and proves what was compiled.
+  /// - Throws: ``ModelError`` when it cannot be compiled, or does not give what its golden file says.
+  func session(by backend: ModelBackend, options: CompileOptions) async throws(ModelError) -> InferenceSession
+  {
+    let session = try await backend.compile(model, options)
+    try await check(session, by: backend, options: options)
+    return session
+  }
+
   /// Runs the golden input through a session, or through one of its own where that one runs at another size or
   /// in an arithmetic for which the file has no tolerance. It takes one inference, before the first frame.
   /// - Throws: ``ModelError`` when the results differ.
-  func check(
+  private func check(
     _ session: InferenceSession, by backend: ModelBackend, options: CompileOptions
   ) async throws(ModelError) {
     guard let golden else { return }

@@ -2,7 +2,7 @@ public import EyrieGraph
 public import EyrieInference
 public import EyrieMedia
 
-/// What `eyrie run INPUT` is asked to do.
+/// What `eyrie run INPUT …` is asked to do.
 public struct RunOptions: Sendable {
   /// How fast a file is played.
   public enum Pacing: String, Sendable, CaseIterable {
@@ -22,11 +22,11 @@ public struct RunOptions: Sendable {
     case never
   }
 
-  /// A path or an address.
-  public var input: String
+  /// Paths or addresses; they share the detector.
+  public var inputs: [String]
   /// The model package, a directory or a single file.
   public var model: String
-  /// The name of the source in events and topics; nil takes it from the input.
+  /// The name of a single source in events and topics; nil takes it from the input.
   public var source: String?
   /// The ZeroMQ endpoint to publish on; nil publishes nothing.
   public var publish: String?
@@ -49,7 +49,7 @@ public struct RunOptions: Sendable {
   public var classAgnostic: Bool?
   /// The most detections of a frame; nil takes the model's own, else 300.
   public var maxDetections: Int?
-  /// Stop after this many frames; nil for no limit.
+  /// Stop after this many frames of each input; nil for no limit.
   public var maxFrames: Int?
   /// Stop after this many seconds; nil for no limit.
   public var duration: Double?
@@ -74,10 +74,15 @@ public struct RunOptions: Sendable {
   /// Where to write a picture of a few frames with their boxes; nil for nowhere.
   public var annotate: String?
 
+  /// The defaults for inputs and a model.
+  public init(inputs: [String], model: String) {
+    self.inputs = inputs
+    self.model = model
+  }
+
   /// The defaults for an input and a model.
   public init(input: String, model: String) {
-    self.input = input
-    self.model = model
+    self.init(inputs: [input], model: model)
   }
 
   /// Checks the numbers.
@@ -97,16 +102,19 @@ public struct RunOptions: Sendable {
     if let requests, !(1...256).contains(requests) {
       throw EyrieFailure(.usage, "--requests \(requests): must be between 1 and 256")
     }
-    if let duration, !(duration > 0 && duration < 1e9) {
-      throw EyrieFailure(.usage, "--duration \(duration): must be a positive number of seconds")
-    }
+    try RunPlan.checkDuration(duration)
     for (name, value) in [("--open-timeout", openTimeout), ("--read-timeout", readTimeout ?? 1)]
     where !(value >= 0.001 && value <= 86_400) {
       throw EyrieFailure(.usage, "\(name) \(value): must be between 0.001 and 86400 seconds")
     }
-    if reconnect == .always, !MediaInput(input).isRemote {
+    if reconnect == .always, let file = inputs.map({ MediaInput($0) }).first(where: { !$0.isRemote }) {
       throw EyrieFailure(
-        .usage, "--reconnect always: only an address can be opened again; --loop starts a file again")
+        .usage, "--reconnect always: \(file): only an address can be opened again; --loop starts a file again"
+      )
+    }
+    if source != nil, inputs.count > 1 {
+      throw EyrieFailure(
+        .usage, "--source: names one source, and there are \(inputs.count); a pipeline file names each")
     }
     if !(0...10_000).contains(waitSubscribers) {
       throw EyrieFailure(.usage, "--wait-subscribers \(waitSubscribers): must be between 0 and 10000")
@@ -122,12 +130,11 @@ public struct RunOptions: Sendable {
       throw EyrieFailure(
         .usage, "--classes: a label is empty; write labels separated by commas, or leave it out to keep all")
     }
-    if input.isEmpty { throw EyrieFailure(.usage, "the input is empty: name a file or an address") }
+    if inputs.isEmpty || inputs.contains("") {
+      throw EyrieFailure(.usage, "the input is empty: name a file or an address")
+    }
     if model.isEmpty { throw EyrieFailure(.usage, "--model is empty: name a model package or file") }
   }
-
-  /// Whether events, summary or picture go to stdout, where nothing else should then be printed.
-  public var usesStandardOutput: Bool { OutputPaths(self).includesStandardOutput }
 
   /// Whether the input is opened again when it fails or ends.
   func reconnects(to input: MediaInput) -> Bool {
@@ -138,14 +145,11 @@ public struct RunOptions: Sendable {
     }
   }
 
-  /// How the input is to be read.
-  func decoding(of input: MediaInput, as source: String) -> DecodeStage.Settings {
-    DecodeStage.Settings(
-      source: source, input: input,
-      reading: VideoReader.Options(
-        openTimeout: .seconds(openTimeout), readTimeout: readTimeout.map { .seconds($0) },
-        rtspTransport: rtspTransport),
-      pacing: pacing, loop: loop, maxFrames: maxFrames, reconnects: reconnects(to: input))
+  /// How the inputs are to be read.
+  var reading: VideoReader.Options {
+    VideoReader.Options(
+      openTimeout: .seconds(openTimeout), readTimeout: readTimeout.map { .seconds($0) },
+      rtspTransport: rtspTransport)
   }
 
   /// How the model is to be compiled.

@@ -21,7 +21,7 @@ public struct RunSummary: Sendable, Codable, Equatable {
     @OrNull public var mean: Double?
     /// The rate that 95 % of the whole one-second windows reached.
     @OrNull public var p05: Double?
-    /// The stream's own rate, where it states one.
+    /// The stream's own rate, where it states one; null for several streams together.
     @OrNull public var source: Double?
   }
 
@@ -48,9 +48,9 @@ public struct RunSummary: Sendable, Codable, Equatable {
     }
     /// The queue in front of the stage.
     public struct Queue: Sendable, Codable, Equatable {
-      /// Its high-water mark.
+      /// Its high-water mark; of several queues, the greatest.
       public var depthMax: Int
-      /// How many items may wait.
+      /// How many items may wait; of several queues, in the largest.
       public var capacity: Int
     }
     /// Items the stage finished.
@@ -67,6 +67,18 @@ public struct RunSummary: Sendable, Codable, Equatable {
   public struct Source: Sendable, Codable, Equatable {
     /// Frames that came out of its decoder.
     public var frames: Int
+    /// Frames that went through the model.
+    public var inferred: Int
+    /// Frames whose event was handed to every sink.
+    public var published: Int
+    /// Frames that were lost on the way: stage → reason → count.
+    public var dropped: [String: [String: Int]]
+    /// Rates of its frames.
+    public var fps: Rates
+    /// Stream time processed for each second of wall time.
+    @OrNull public var realtimeRatio: Double?
+    /// Latency of its frames.
+    public var latencyMs: Latency
     /// Of the displayed picture, in pixels; null before the first frame.
     @OrNull public var width: Int?
     /// Of the displayed picture, in pixels; null before the first frame.
@@ -105,8 +117,8 @@ public struct RunSummary: Sendable, Codable, Equatable {
   public var schema = "eyrie.summary/1"
   /// As in the events of the run.
   public var runId: String
-  /// The model as it ran.
-  public var model: Model
+  /// The models as they ran: one for each detector.
+  public var models: [Model]
   /// Where the frames went.
   public var frames = Frames()
   /// All detections of all frames.
@@ -123,7 +135,7 @@ public struct RunSummary: Sendable, Codable, Equatable {
   public var cpuS = 0.0
   /// Sustained rates.
   public var fps = Rates()
-  /// Stream time processed for each second of wall time.
+  /// Stream time processed for each second of wall time; of several sources, the least.
   @OrNull public var realtimeRatio: Double?
   /// Latency of the frames.
   public var latencyMs = Latency()

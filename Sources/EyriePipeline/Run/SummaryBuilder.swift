@@ -6,76 +6,128 @@ import EyrieMedia
 /// Puts the counters of a finished run together.
 struct SummaryBuilder {
   let graph: StageGraph
-  let publish: PublishStage
-  let decode: DecodeStage
-  let session: InferenceSession
+  let meter: RunMeter
+  let outlets: RunOutlets
+  let detectors: [RunningDetector]
   let outcome: GraphExecution.Outcome
 
   func summary() async -> RunSummary {
-    let snapshot = graph.snapshot()
-    let measured = await publish.measurements
-    var summary = RunSummary(
-      runId: publish.settings.runID,
-      model: RunSummary.Model(
-        name: session.model.name, precision: session.executedPrecision.rawValue,
-        inputWidth: session.inputWidth, inputHeight: session.inputHeight, requests: session.requestCount))
-    summary.frames.decoded = snapshot.node("decode")?.received ?? 0
-    summary.frames.inferred = snapshot.node("detect")?.emitted ?? 0
-    summary.frames.published = snapshot.node("publish")?.consumed ?? 0
-    let losses = graph.losses()
-    summary.frames.dropped = losses.filter { ["decode", "resize", "detect"].contains($0.key) }
-    summary.frames.droppedAfterInference = losses.filter { $0.key == "publish" }
+    let measured = meter.results
+    let events = await outlets.counts
+    var summary = RunSummary(runId: outlets.runID, models: detectors.map { RunSummary.Model($0.session) })
+    for source in meter.sources {
+      let counts = source.counts
+      summary.frames.decoded += counts.decoded
+      summary.frames.inferred += counts.inferred
+      summary.frames.published += counts.published
+      Self.add(counts.lost, to: &summary.frames.dropped)
+      Self.add(counts.lostAfterInference, to: &summary.frames.droppedAfterInference)
+      summary.sources[source.id.value] = summarize(source, counts)
+    }
+    let sources = summary.sources.values
     summary.detections = measured.detections
     summary.detectionsByLabel = measured.detectionsByLabel
     summary.boxesDropped = measured.boxesDropped
-    summary.events.published = measured.eventsByType.values.reduce(0, +)
-    summary.events.byType = measured.eventsByType
-    summary.events.droppedAtHighWaterMark = measured.eventsLost
+    summary.events.published = events.byType.values.reduce(0, +)
+    summary.events.byType = events.byType
+    summary.events.droppedAtHighWaterMark = events.lost
     summary.wallS = outcome.wall / .seconds(1)
     summary.cpuS = outcome.cpuSeconds
-    summary.fps = RunSummary.Rates(
-      mean: measured.rate.mean, p05: measured.rate.p05, source: await decode.description?.video.frameRate)
-    summary.realtimeRatio = realtimeRatio(measured, decoded: summary.frames.decoded)
-    summary.latencyMs = RunSummary.Latency(
-      p50: milliseconds(measured.latency, 0.5), p95: milliseconds(measured.latency, 0.95),
-      p99: milliseconds(measured.latency, 0.99),
-      max: measured.latency.count > 0 ? Double(measured.latency.maximum) / 1e6 : nil)
-    summary.stages = stages(snapshot)
+    summary.fps = RunSummary.Rates(measured, source: sources.count == 1 ? sources.first?.fps.source : nil)
+    summary.realtimeRatio = sources.compactMap(\.realtimeRatio).min()
+    summary.latencyMs = RunSummary.Latency(measured.latency)
+    summary.stages = stages()
     summary.rssPeakMb = ResourceUsage.current().peakResidentMiB
-    summary.sources = [
-      publish.settings.source.value: RunSummary.Source(
-        frames: summary.frames.decoded, width: measured.pictureSize?.width,
-        height: measured.pictureSize?.height,
-        reconnects: await decode.reconnects,
-        errors: await decode.failures + (outcome.failure == nil ? 0 : 1))
-    ]
     summary.leftBehind = outcome.leftBehind
-    summary.warnings = await decode.warnings + outcome.incidents
+    summary.warnings = warnings + outcome.incidents
     return summary
+  }
+
+  private func summarize(_ source: RunningSource, _ counts: RunningSource.Counts) -> RunSummary.Source {
+    let measured = source.results
+    var errors = counts.failures
+    // The failure of a single source ends the run, and is one of its own.
+    if case .failed? = source.end {
+      errors += 1
+    } else if outcome.failure != nil, meter.sources.count == 1 {
+      errors += 1
+    }
+    return RunSummary.Source(
+      frames: counts.decoded, inferred: counts.inferred, published: counts.published,
+      dropped: counts.allLosses,
+      fps: RunSummary.Rates(measured, source: counts.description?.video.frameRate),
+      realtimeRatio: realtimeRatio(measured, decoded: counts.decoded),
+      latencyMs: RunSummary.Latency(measured.latency), width: measured.pictureSize?.width,
+      height: measured.pictureSize?.height, reconnects: counts.reconnects, errors: errors)
+  }
+
+  private var warnings: [String] {
+    let sources = meter.sources
+    return sources.flatMap { source in
+      source.counts.warnings.map { sources.count == 1 ? $0 : "\(source.id): \($0)" }
+    }
+  }
+
+  private static func add(_ losses: [String: [String: Int]], to sum: inout [String: [String: Int]]) {
+    sum.merge(losses) { $0.merging($1, uniquingKeysWith: +) }
   }
 
   /// Stream time over wall time. The span between the first and the last frame lacks one frame's duration.
   /// Frames that were dropped do not count: their stream time was not processed.
-  private func realtimeRatio(_ measured: PublishStage.Measurements, decoded: Int) -> Double? {
+  private func realtimeRatio(_ measured: ResultMeasurements, decoded: Int) -> Double? {
     guard let time = measured.presentationTime, decoded > 1, outcome.wall > .zero else { return nil }
     let span = Double(time.last &- time.first) / 1e9
     return span * Double(measured.frames) / Double(decoded - 1) / (outcome.wall / .seconds(1))
   }
 
-  private func stages(_ snapshot: GraphSnapshot) -> [String: RunSummary.Stage] {
+  /// The stages by name; those that decode are one.
+  private func stages() -> [String: RunSummary.Stage] {
+    let snapshot = graph.snapshot()
     var stages: [String: RunSummary.Stage] = [:]
-    for node in snapshot.nodes {
-      let edge = snapshot.edges.first { $0.to == node.name }
-      stages[node.name] = RunSummary.Stage(
-        processed: node.emitted + node.consumed, errors: node.failedTotal,
+    for (kind, nodes) in Dictionary(grouping: snapshot.nodes, by: { RunGraph.kind(of: $0.name) }) {
+      let names = Set(nodes.map(\.name))
+      let queues = snapshot.edges.filter { names.contains($0.to) }
+      var service = LatencyHistogram()
+      for node in nodes { service.merge(node.service) }
+      stages[kind] = RunSummary.Stage(
+        processed: nodes.reduce(0) { $0 + $1.emitted + $1.consumed },
+        errors: nodes.reduce(0) { $0 + $1.failedTotal },
         serviceMs: RunSummary.Stage.Service(
-          p50: milliseconds(node.service, 0.5), p95: milliseconds(node.service, 0.95)),
-        queue: edge.map { RunSummary.Stage.Queue(depthMax: $0.highWaterMark, capacity: $0.capacity) })
+          p50: RunSummary.Latency.milliseconds(service, 0.5),
+          p95: RunSummary.Latency.milliseconds(service, 0.95)),
+        queue: queues.isEmpty
+          ? nil
+          : RunSummary.Stage.Queue(
+            depthMax: queues.map(\.highWaterMark).max() ?? 0,
+            capacity: queues.map(\.capacity).max() ?? 0))
     }
     return stages
   }
+}
 
-  private func milliseconds(_ histogram: LatencyHistogram, _ share: Double) -> Double? {
+extension RunSummary.Model {
+  init(_ session: InferenceSession) {
+    self.init(
+      name: session.model.name, precision: session.executedPrecision.rawValue,
+      inputWidth: session.inputWidth, inputHeight: session.inputHeight, requests: session.requestCount)
+  }
+}
+
+extension RunSummary.Rates {
+  init(_ measured: ResultMeasurements, source: Double?) {
+    self.init(mean: measured.rate.mean, p05: measured.rate.p05, source: source)
+  }
+}
+
+extension RunSummary.Latency {
+  init(_ histogram: LatencyHistogram) {
+    self.init(
+      p50: Self.milliseconds(histogram, 0.5), p95: Self.milliseconds(histogram, 0.95),
+      p99: Self.milliseconds(histogram, 0.99),
+      max: histogram.count > 0 ? Double(histogram.maximum) / 1e6 : nil)
+  }
+
+  static func milliseconds(_ histogram: LatencyHistogram, _ share: Double) -> Double? {
     histogram.percentile(share).map { $0 / 1e6 }
   }
 }

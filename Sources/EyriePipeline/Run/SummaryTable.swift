@@ -34,12 +34,19 @@ public struct SummaryTable: CustomStringConvertible {
             + (lost > 0 ? ", at least \(lost) lost by slow subscribers" : "")
         ))
     }
-    rows.append(
-      (
-        "model",
-        "\(summary.model.name), \(summary.model.inputWidth)×\(summary.model.inputHeight), "
-          + "\(summary.model.precision), \(summary.model.requests) infer requests"
-      ))
+    if summary.sources.count > 1 {
+      for (name, source) in summary.sources.sorted(by: { $0.key < $1.key }) {
+        rows.append(("source", "\(name): " + Self.line(source)))
+      }
+    }
+    for model in summary.models {
+      rows.append(
+        (
+          "model",
+          "\(model.name), \(model.inputWidth)×\(model.inputHeight), \(model.precision), "
+            + "\(model.requests) infer requests"
+        ))
+    }
     rows.append(
       (
         "used",
@@ -66,6 +73,18 @@ public struct SummaryTable: CustomStringConvertible {
     guard let rate = summary.fps.source else { return "" }
     let ratio = summary.realtimeRatio.map { " (\(Self.number($0)) × real time)" } ?? ""
     return "; the stream has \(Self.number(rate))\(ratio)"
+  }
+
+  private static func line(_ source: RunSummary.Source) -> String {
+    let size = source.width.flatMap { width in source.height.map { "\(width)×\($0)" } } ?? "no picture"
+    var parts = [
+      "\(source.published) of \(source.frames) frames", size, "\(number(source.fps.mean)) FPS",
+      "p99 \(number(source.latencyMs.p99)) ms",
+    ]
+    if !source.dropped.isEmpty { parts.append("dropped \(dropped(source.dropped))") }
+    if source.reconnects > 0 { parts.append("reconnects \(source.reconnects)") }
+    if source.errors > 0 { parts.append("errors \(source.errors)") }
+    return parts.joined(separator: ", ")
   }
 
   private static func dropped(_ dropped: [String: [String: Int]]) -> String {

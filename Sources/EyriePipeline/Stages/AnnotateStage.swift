@@ -18,16 +18,17 @@ actor AnnotateStage: SinkStage {
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
   private let path: String
-  private let labels: ClassLabels
+  /// What asked for it: an option or a key of a pipeline file.
+  private let origin: String
   private let scaler = FrameScaler()
   private var kept: [RGBImage] = []
   /// Frames with detections so far.
   private var seen = 0
   private var interval = 1
 
-  init(path: String, labels: ClassLabels) {
+  init(path: String, origin: String) {
     self.path = path
-    self.labels = labels
+    self.origin = origin
   }
 
   func consume(_ item: DetectedFrame) async throws(StageFailure) {
@@ -48,7 +49,7 @@ actor AnnotateStage: SinkStage {
   func finish() async throws(StageFailure) {
     guard !kept.isEmpty else {
       throw .item(
-        reason: "nothing_to_show", message: "--annotate \(path): not written, as no frame had a detection")
+        reason: "nothing_to_show", message: "\(origin) \(path): not written, as no frame had a detection")
     }
     let step = max(1, kept.count / Self.shown)
     let images = stride(from: 0, to: kept.count, by: step).prefix(Self.shown).map { kept[$0] }
@@ -58,11 +59,11 @@ actor AnnotateStage: SinkStage {
         try JPEGEncoder.encode(
           rgb: bytes, width: sheet.width, height: sheet.height, rowBytes: sheet.width * 3, quality: 90)
       }
-      try OutputFile.write(Data(jpeg), to: path, option: "--annotate")
+      try OutputFile.write(Data(jpeg), to: path, option: origin)
     } catch let failure as EyrieFailure {
       throw .fatal(failure)
     } catch {
-      throw .fatal(EyrieFailure(.run, "--annotate \(path): cannot be drawn: \(error)"))
+      throw .fatal(EyrieFailure(.run, "\(origin) \(path): cannot be drawn: \(error)"))
     }
   }
 
@@ -91,7 +92,7 @@ actor AnnotateStage: SinkStage {
       image.drawRectangle(
         x: box.x * scaleX, y: box.y * scaleY, width: box.width * scaleX, height: box.height * scaleY,
         thickness: image.lineThickness, color: color)
-      let label = labels[detection.classID]
+      let label = item.detector.labels[detection.classID]
       let percent = Int((detection.confidence * 100).rounded())
       image.drawLabel("\(label) \(percent)%", x: box.x * scaleX, y: box.y * scaleY, background: color)
     }

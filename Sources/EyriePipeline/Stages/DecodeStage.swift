@@ -8,44 +8,25 @@ import Foundation
 /// Demuxing and decoding block in FFmpeg, so the actor runs on a thread of its own; a stop interrupts a
 /// blocked open or read.
 actor DecodeStage: SourceStage {
-  struct Settings: Sendable {
-    let source: String
-    let input: MediaInput
-    var reading = VideoReader.Options()
-    var pacing = RunOptions.Pacing.max
-    var loop = false
-    var maxFrames: Int?
-    /// Whether the end of the input is a failure, after which it is opened again.
-    var reconnects = false
-  }
-
   nonisolated let executor: ThreadExecutor
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-  private let settings: Settings
+  /// What is known of the source, for everyone who asks.
+  nonisolated let source: RunningSource
+  private let plan: SourcePlan
   private let log: @Sendable (String) -> Void
   private var onLoss: @Sendable (SourceLoss) async -> Void = { _ in }
   private let interrupt = MediaInterrupt()
   private var followsStop = false
   private var reader: VideoReader?
   private var emitted = 0
-  /// Counts the connections that gave a frame, from 1.
-  private var session = 0
+  private var failuresInARow = 0
   private var lostAt: ContinuousClock.Instant?
-  /// How often opening failed or the source was lost.
-  private(set) var failures = 0
-  /// The last of them, in words.
-  private(set) var lastFailure: String?
-  /// What the input is, once it has been opened.
-  private(set) var description: MediaDescription?
-  private(set) var warnings: [String] = []
 
-  /// How often the source came back after it had been lost.
-  var reconnects: Int { max(0, session - 1) }
-
-  init(_ settings: Settings, log: @escaping @Sendable (String) -> Void = { _ in }) {
-    self.settings = settings
+  init(_ plan: SourcePlan, log: @escaping @Sendable (String) -> Void = { _ in }) {
+    self.plan = plan
     self.log = log
+    source = RunningSource(plan.id)
     executor = ThreadExecutor(name: "decode")
   }
 
@@ -57,8 +38,8 @@ actor DecodeStage: SourceStage {
   /// Opens the input, so that a wrong one is reported before anything else starts. What is opened again on
   /// failure is not opened here: a camera may be away, and would be kept waiting while the model is compiled.
   func open(stop: StopSignal) throws(MediaError) {
-    if settings.reconnects {
-      try settings.input.checkAddress()
+    if plan.reconnect != nil {
+      try plan.input.checkAddress()
     } else {
       _ = try connect(stop: stop)
     }
@@ -69,55 +50,77 @@ actor DecodeStage: SourceStage {
     do throws(MediaError) {
       reader = try connect(stop: context.stop)
     } catch {
-      if context.stop.isRequested { return }
+      if context.stop.isRequested { return source.finish(.ended("stopped")) }
       throw error
     }
     defer {
-      warnings = reader.warnings.map { "\($0.kind.rawValue) × \($0.count)" }
+      let warnings = reader.warnings.map { "\($0.kind.rawValue) × \($0.count)" }
+      source.update { $0.warnings = warnings }
       reader.disconnect()
     }
     // Opening reads ahead. A file's first frames then wait for the model and for subscribers, which is no
     // latency of theirs; a camera's really are that old.
-    let begin = settings.input.isLive ? nil : ContinuousClock.now
+    let begin = plan.input.isLive ? nil : ContinuousClock.now
     var pacer = Pacer()
     var isFirst = true
-    while !context.stop.isRequested, emitted < settings.maxFrames ?? .max {
+    while !context.stop.isRequested {
+      if let limit = plan.maxFrames, emitted >= limit {
+        return source.finish(.ended("the limit of frames was reached"))
+      }
       let start = ContinuousClock.now
       guard let frame = try nextFrame(of: reader, stop: context.stop) else {
-        if settings.reconnects, !context.stop.isRequested { throw MediaError.ended(settings.input) }
-        return
+        if context.stop.isRequested { break }
+        if plan.reconnect != nil { throw MediaError.ended(plan.input) }
+        return source.finish(.ended("end of stream"))
       }
       context.recordService(ContinuousClock.now - start)
       if isFirst { noteConnection() }
       isFirst = false
       var arrival = begin.map { max($0, frame.arrival) } ?? frame.arrival
-      if settings.pacing == .realtime {
-        guard let due = await pacer.wait(for: frame.ptsNanoseconds, stop: context.stop) else { return }
+      if plan.pacing == .realtime {
+        guard let due = await pacer.wait(for: frame.ptsNanoseconds, stop: context.stop) else { break }
         arrival = due
       }
-      let item = SourceFrame(
-        source: settings.source, frame: frame, arrival: arrival, session: session)
-      guard await context.emit(item) else { return }
+      let session = source.update { counts in
+        counts.decoded += 1
+        return counts.session
+      }
+      guard
+        await context.emit(SourceFrame(frame, from: source, arrival: arrival, session: session))
+      else { break }
       emitted += 1
     }
+    source.finish(.ended("stopped"))
   }
 
   func recovery(from error: any Error, backoff: Backoff) -> SourceRecovery {
-    guard let error = error as? MediaError else { return .giveUp }
+    let recovery = recovery(from: error as? MediaError, backoff)
+    if recovery == .giveUp { source.finish(.failed("\(error)")) }
+    return recovery
+  }
+
+  private func recovery(from error: MediaError?, _ backoff: Backoff) -> SourceRecovery {
+    guard let error, let reconnect = plan.reconnect else { return .giveUp }
+    failuresInARow += 1
+    if let limit = reconnect.maxAttempts, failuresInARow > limit { return .giveUp }
     let reason = error.reason.rawValue
     switch error.recovery {
     case .soon: return .restart(backoff, reason: reason)
     case .slowly: return .restart(.patient, reason: reason)
     // What once worked may work again, when the camera has its old settings back.
     case .never:
-      return session > 0 && error.reason != .outOfMemory ? .restart(.patient, reason: reason) : .giveUp
+      let hasWorked = source.counts.session > 0
+      return hasWorked && error.reason != .outOfMemory ? .restart(.patient, reason: reason) : .giveUp
     }
   }
 
   func willRestart(_ restart: SourceRestart) async {
-    failures += 1
-    lastFailure = "\(restart.error)"
     lostAt = lostAt ?? .now
+    let session = source.update { counts in
+      counts.failures += 1
+      counts.lastFailure = "\(restart.error)"
+      return counts.session
+    }
     let reason = (restart.error as? MediaError)?.reason.rawValue ?? "failed"
     await onLoss(
       SourceLoss(
@@ -131,23 +134,29 @@ actor DecodeStage: SourceStage {
       followsStop = true
       stop.onRequest { [interrupt] in interrupt.fire() }
     }
+    let connected: VideoReader
     if let reader {
       if !reader.isConnected { try reader.reconnect() }
-      description = reader.description
-      return reader
+      connected = reader
+    } else {
+      connected = try VideoReader(plan.input, options: plan.reading, interrupt: interrupt)
+      reader = connected
     }
-    let reader = try VideoReader(settings.input, options: settings.reading, interrupt: interrupt)
-    self.reader = reader
-    description = reader.description
-    return reader
+    let description = connected.description
+    source.update { $0.description = description }
+    return connected
   }
 
   private func noteConnection() {
-    session += 1
-    if let lostAt, IncidentLog.isWorthALine(session == 1 ? 1 : reconnects) {
+    let counts = source.update { counts in
+      counts.session += 1
+      return counts
+    }
+    failuresInARow = 0
+    if let lostAt, IncidentLog.isWorthALine(max(1, counts.reconnects)) {
       let seconds = String(format: "%.1f", (ContinuousClock.now - lostAt) / .seconds(1))
-      let times = reconnects > 1 ? " (\(reconnects) times by now)" : ""
-      log("decode: \(settings.input): connected after \(seconds) s\(times)")
+      let times = counts.reconnects > 1 ? " (\(counts.reconnects) times by now)" : ""
+      log("\(source.id): \(plan.input): connected after \(seconds) s\(times)")
     }
     lostAt = nil
   }
@@ -156,7 +165,7 @@ actor DecodeStage: SourceStage {
   private func nextFrame(of reader: VideoReader, stop: StopSignal) throws(MediaError) -> VideoFrame? {
     do throws(MediaError) {
       if let frame = try reader.nextFrame() { return frame }
-      guard settings.loop, !settings.reconnects else { return nil }
+      guard plan.loop, plan.reconnect == nil else { return nil }
       try reader.rewind()
       return try reader.nextFrame()
     } catch {

@@ -1,3 +1,4 @@
+import EyrieEvents
 import EyrieGraph
 import EyrieInference
 import EyrieVision
@@ -30,16 +31,18 @@ actor DetectStage: TransformStage {
     decoder = DetectionDecoder(settings: setup.settings)
   }
 
-  nonisolated func stream(of item: PreparedFrame) -> String { item.source.source }
+  nonisolated func stream(of item: PreparedFrame) -> String { item.source.source.id.value }
 
   func process(_ item: PreparedFrame, permit: Void) async throws(StageFailure) -> StageResult<DetectedFrame> {
     do {
       try await item.request.infer()
       let result = try decode(item)
-      return .emit(DetectedFrame(source: item.source, result: result))
+      item.source.source.update { $0.inferred += 1 }
+      return .emit(DetectedFrame(source: item.source, detector: setup.identity, result: result))
     } catch let error as InferenceError {
       throw .item(
-        reason: "inference_failed", message: "frame \(item.source.index) of \(item.source.source): \(error)")
+        reason: "inference_failed",
+        message: "frame \(item.source.index) of \(item.source.source.id): \(error)")
     } catch {
       // An output that cannot be read now will not be readable for the next frame either.
       throw .fatal(EyrieFailure(.run, "\(setup.model): \(error)"))

@@ -9,217 +9,217 @@ import Foundation
 ///
 /// Sending and writing can block, and a ZeroMQ socket belongs to one thread: the actor has its own.
 actor PublishStage: SinkStage {
-  struct Settings: Sendable {
-    let runID: String
-    let source: SourceID
-    let modelName: String
-    let labels: ClassLabels
+  /// What it has published so far.
+  struct Counts: Sendable {
+    var byType: [String: Int] = [:]
+    /// Events that a full queue of a slow subscriber lost.
+    var lost = 0
   }
 
-  /// What it has measured so far.
-  struct Measurements: Sendable {
-    var frames = 0
-    var detections = 0
-    var detectionsByLabel: [String: Int] = [:]
-    var boxesDropped: [String: Int] = [:]
-    var eventsByType: [String: Int] = [:]
-    var eventsLost = 0
-    var latency = LatencyHistogram()
-    var rate = RateMeter()
+  /// What subscribers were told of a source.
+  private struct SourceRecord {
+    var state: StreamState?
+    var connectedSession = 0
+    var lostSession = 0
     var pictureSize: (width: Int, height: Int)?
-    var presentationTime: (first: Int64, last: Int64)?
+    var isOver: Bool { state == .ended || state == .failed }
   }
 
   nonisolated let executor = ThreadExecutor(name: "publish")
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-  nonisolated let settings: Settings
-  private var publisher: EventPublisher?
+  /// As in the graph.
+  nonisolated let name: String
+  private let runID: String
+  private let meter: RunMeter
+  /// The detectors whose results are measured here: each by one stage only, however many it leads to.
+  private let measured: Set<String>
+  private var publishers: [EventPublisher] = []
   private var context: ZeroMQContext?
-  private var lines: JSONLinesWriter?
+  private var lines: [JSONLinesWriter] = []
   private var encoder = EventEncoder()
   private var sequencer = EventSequencer()
-  private var losses: @Sendable () -> [String: [String: Int]] = { [:] }
-  private var state: StreamState?
-  private var connectedSession = 0
-  private var lostSession = 0
-  private(set) var measurements = Measurements()
+  private var records: [SourceID: SourceRecord] = [:]
+  private(set) var counts = Counts()
 
-  init(_ settings: Settings) {
-    self.settings = settings
+  /// - Parameters:
+  ///   - name: as in the graph.
+  ///   - runID: as in events.
+  ///   - meter: where frames of all sources are counted.
+  ///   - measured: the detectors whose results are counted here.
+  init(name: String, runID: String, meter: RunMeter, measured: Set<String>) {
+    self.name = name
+    self.runID = runID
+    self.meter = meter
+    self.measured = measured
   }
 
-  /// Opens the sinks.
+  // MARK: - Sinks
+
+  /// Opens a socket.
   /// - Parameter stop: ends a wait for subscribers.
-  /// - Returns: the endpoint that subscribers connect to, if there is one.
-  func open(endpoint: String?, jsonl: String?, stop: StopSignal) throws(EventError) -> String? {
-    if let endpoint {
-      let context = try ZeroMQContext()
-      let publisher = try EventPublisher(endpoint, context: context)
-      stop.onRequest { [interrupter = publisher.interrupter] in interrupter.interrupt() }
-      self.context = context
-      self.publisher = publisher
-    }
-    if let jsonl { lines = try JSONLinesWriter(path: jsonl) }
-    return publisher?.endpoint
+  /// - Returns: the endpoint that subscribers connect to.
+  func open(endpoint: String, stop: StopSignal) throws(EventError) -> String {
+    let context: ZeroMQContext
+    if let open = self.context { context = open } else { context = try ZeroMQContext() }
+    self.context = context
+    let publisher = try EventPublisher(endpoint, context: context)
+    stop.onRequest { [interrupter = publisher.interrupter] in interrupter.interrupt() }
+    publishers.append(publisher)
+    return publisher.endpoint
+  }
+
+  /// Opens a file of events.
+  func open(jsonl path: String) throws(EventError) {
+    lines.append(try JSONLinesWriter(path: path))
   }
 
   /// Waits for subscriptions, so that the first events are not lost to subscribers that are just connecting.
   /// - Returns: whether there are so many; false after the timeout or a stop.
-  func waitForSubscriptions(_ count: Int, timeout: Duration?) throws(EventError) -> Bool {
-    try publisher?.waitForSubscriptions(count, timeout: timeout) ?? true
+  func waitForSubscriptions(
+    _ count: Int, at endpoint: String, timeout: Duration?
+  ) throws(EventError) -> Bool {
+    try publishers.first { $0.endpoint == endpoint }?.waitForSubscriptions(count, timeout: timeout) ?? true
   }
 
-  /// Tells where the counts of lost frames are read that every event carries.
-  func countLosses(with losses: @escaping @Sendable () -> [String: [String: Int]]) {
-    self.losses = losses
-  }
+  // MARK: - Frames
 
   func consume(_ item: DetectedFrame) async throws(StageFailure) {
     let frame = item.source.frame
+    let source = item.source.source
     let details: [String: DetailValue] = ["width": .integer(frame.width), "height": .integer(frame.height)]
+    var record = records[source.id] ?? SourceRecord()
     // A frame of a connection that is lost by now changes no state any more.
-    if item.source.session > max(connectedSession, lostSession) {
-      connectedSession = item.source.session
-      let message = connectedSession == 1 ? "the first frame was decoded" : "the source is back"
-      try send(stream: .connected, message: message, details: details)
+    if item.source.session > max(record.connectedSession, record.lostSession) {
+      record.connectedSession = item.source.session
+      let message = record.connectedSession == 1 ? "the first frame was decoded" : "the source is back"
+      try send(stream: .connected, of: source.id, message: message, details: details, &record)
     }
-    if let size = measurements.pictureSize, size != (frame.width, frame.height) {
+    if let size = record.pictureSize, size != (frame.width, frame.height) {
       let message = "the picture changed from \(size.width)×\(size.height) to \(frame.width)×\(frame.height)"
-      try send(stream: .formatChanged, message: message, details: details)
+      try send(stream: .formatChanged, of: source.id, message: message, details: details, &record)
     }
+    record.pictureSize = (frame.width, frame.height)
+    records[source.id] = record
     let now = ContinuousClock.now
     let latency = now - item.source.arrival
-    record(item, latency: latency, at: now)
+    if measured.contains(item.detector.name) {
+      source.record(item, latency: latency, at: now)
+      meter.record(item, latency: latency, at: now)
+    }
     let event = DetectionsEvent(
-      runID: settings.runID, source: settings.source,
-      sequence: sequencer.next(.detections, from: settings.source), frame: frame.index,
-      presentationTime: frame.ptsNanoseconds,
+      runID: runID, source: source.id, sequence: sequencer.next(.detections, from: source.id),
+      frame: frame.index, presentationTime: frame.ptsNanoseconds,
       capturedAt: WallTime(nanoseconds: Int64(frame.capturedAt.timeIntervalSince1970 * 1e9)), clock: .arrival,
       latency: latency / .milliseconds(1), width: frame.width, height: frame.height,
-      model: settings.modelName,
-      detections: item.result.detections.map { detection(from: $0, in: frame.width, frame.height) },
-      dropped: drops())
+      model: item.detector.model,
+      detections: item.result.detections.map { detection(from: $0, of: item.detector, frame) },
+      dropped: DropCounts(source.losses))
     try send(.detections(event))
   }
 
   func finish() async throws(StageFailure) {
     do throws(EventError) {
-      try lines?.flush()
+      for file in lines { try file.flush() }
     } catch {
       throw .fatal(error)
     }
   }
 
-  /// Publishes a change of the source's state.
-  func send(
-    stream state: StreamState, message: String, details: [String: DetailValue] = [:]
-  ) throws(StageFailure) {
-    self.state = state
-    let event = StreamEvent(
-      runID: settings.runID, source: settings.source,
-      sequence: sequencer.next(.stream, from: settings.source),
-      capturedAt: .now(), state: state, message: message, details: details)
-    try send(.stream(event))
-  }
+  // MARK: - Sources
 
-  /// Publishes that the source was lost, or could not be opened, and when it will be tried again.
-  func report(_ loss: SourceLoss) throws(StageFailure) {
-    lostSession = loss.session
+  /// Publishes that a source was lost, or could not be opened, and when it will be tried again.
+  func report(_ loss: SourceLoss, of source: SourceID) throws(StageFailure) {
+    var record = records[source] ?? SourceRecord()
+    record.lostSession = loss.session
     try send(
-      stream: .reconnecting, message: loss.message,
+      stream: .reconnecting, of: source, message: loss.message,
       details: [
         "reason": .text(loss.reason), "attempt": .integer(loss.attempt),
         "retry_in_s": .number(loss.pause / .seconds(1)),
-      ])
+      ], &record)
+    records[source] = record
   }
 
-  /// Publishes the counters, which are the heartbeat too.
+  /// Publishes the counters of a source, which are the heartbeat too.
   func sendStats(
-    uptime: Duration, fps: Double?, frames: FrameCounts, queues: [String: QueueDepth]
+    of source: RunningSource, uptime: Duration, fps: Double?, queues: [String: QueueDepth]
   ) throws(StageFailure) {
+    let counts = source.counts
     let event = StatsEvent(
-      runID: settings.runID, source: settings.source, sequence: sequencer.next(.stats, from: settings.source),
-      capturedAt: .now(), state: state, uptime: uptime / .seconds(1), fps: fps, frames: frames,
-      dropped: drops(), queues: queues)
+      runID: runID, source: source.id, sequence: sequencer.next(.stats, from: source.id), capturedAt: .now(),
+      state: records[source.id]?.state, uptime: uptime / .seconds(1), fps: fps,
+      frames: FrameCounts(decoded: counts.decoded, inferred: counts.inferred, published: counts.published),
+      dropped: DropCounts(source.losses), queues: queues)
     try send(.stats(event))
   }
 
-  /// Publishes the end of the source, if it ever began, and closes the events file.
-  /// - Throws: `StageFailure.fatal` when the events file lacks something; it is closed all the same.
-  func end(_ state: StreamState, message: String) throws(StageFailure) {
-    defer { lines = nil }
-    if self.state != nil {
-      try send(stream: state, message: message, details: ["frames": .integer(measurements.frames)])
+  /// Publishes the end of a source, once. One that never began has no end, but it may have failed.
+  func end(_ source: RunningSource, _ end: RunningSource.End) throws(StageFailure) {
+    var record = records[source.id] ?? SourceRecord()
+    guard !record.isOver else { return }
+    let details: [String: DetailValue] = ["frames": .integer(source.results.frames)]
+    switch end {
+    case .ended(let message):
+      guard record.state != nil else { return }
+      try send(stream: .ended, of: source.id, message: message, details: details, &record)
+    case .failed(let message):
+      try send(stream: .failed, of: source.id, message: message, details: details, &record)
     }
-    do throws(EventError) {
-      try lines?.close()
-    } catch {
-      throw .fatal(error)
-    }
+    records[source.id] = record
   }
 
-  /// Closes the publisher; waits up to 2 s for subscribers that have not taken everything yet.
+  // MARK: - The end
+
+  /// Closes the files.
+  /// - Throws: `EventError` when a file lacks something; it is closed all the same.
+  func closeFiles() throws(EventError) {
+    defer { lines = [] }
+    for file in lines { try file.close() }
+  }
+
+  /// Closes the sockets; waits up to 2 s for subscribers that have not taken everything yet.
   func close() throws(EventError) {
-    // The counts are read from the graph, which holds this stage: the circle would keep both, and their threads.
-    losses = { [:] }
-    publisher?.close()
-    publisher = nil
+    for publisher in publishers { publisher.close() }
+    publishers = []
     try context?.close()
     context = nil
   }
 
   // MARK: -
 
+  private func send(
+    stream state: StreamState, of source: SourceID, message: String, details: [String: DetailValue],
+    _ record: inout SourceRecord
+  ) throws(StageFailure) {
+    record.state = state
+    let event = StreamEvent(
+      runID: runID, source: source, sequence: sequencer.next(.stream, from: source), capturedAt: .now(),
+      state: state, message: message, details: details)
+    try send(.stream(event))
+  }
+
   private func send(_ event: Event) throws(StageFailure) {
-    guard publisher != nil || lines != nil else { return }
+    guard !publishers.isEmpty || !lines.isEmpty else { return }
     let encoded = encoder.encode(event)
-    measurements.eventsByType[event.type.rawValue, default: 0] += 1
+    counts.byType[event.type.rawValue, default: 0] += 1
     do throws(EventError) {
-      if let publisher, try publisher.publish(encoded) == .highWaterMark {
-        measurements.eventsLost += 1
-      }
-      try lines?.write(encoded)
+      for publisher in publishers where try publisher.publish(encoded) == .highWaterMark { counts.lost += 1 }
+      for file in lines { try file.write(encoded) }
     } catch {
       throw .fatal(error)
     }
   }
 
-  private func record(_ item: DetectedFrame, latency: Duration, at now: ContinuousClock.Instant) {
-    let frame = item.source.frame
-    measurements.frames += 1
-    measurements.detections += item.result.detections.count
-    for detection in item.result.detections {
-      measurements.detectionsByLabel[settings.labels[detection.classID], default: 0] += 1
-    }
-    for (reason, count) in item.result.drops.byReason where count > 0 {
-      measurements.boxesDropped[reason, default: 0] += count
-    }
-    measurements.latency.record(latency)
-    measurements.rate.record(at: now)
-    measurements.pictureSize = (frame.width, frame.height)
-    let first = measurements.presentationTime?.first ?? frame.ptsNanoseconds
-    measurements.presentationTime = (first, frame.ptsNanoseconds)
-  }
-
-  /// Lost frames by stage, and candidate boxes that the detector gave up.
-  private func drops() -> DropCounts {
-    var drops = DropCounts(losses())
-    for (reason, count) in measurements.boxesDropped {
-      drops.add(count, stage: "detect", reason: "boxes_" + reason)
-    }
-    return drops
-  }
-
-  private func detection(from found: EyrieVision.Detection, in width: Int, _ height: Int)
-    -> EyrieEvents.Detection
-  {
+  private func detection(
+    from found: EyrieVision.Detection, of detector: DetectorIdentity, _ frame: VideoFrame
+  ) -> EyrieEvents.Detection {
     EyrieEvents.Detection(
-      classID: found.classID, label: settings.labels[found.classID], confidence: Double(found.confidence),
+      classID: found.classID, label: detector.labels[found.classID], confidence: Double(found.confidence),
       box: EyrieEvents.Box(
         x: Double(found.box.x), y: Double(found.box.y), width: Double(found.box.width),
         height: Double(found.box.height)),
-      pictureWidth: width, pictureHeight: height)
+      pictureWidth: frame.width, pictureHeight: frame.height)
   }
 }
 

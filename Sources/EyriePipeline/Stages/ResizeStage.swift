@@ -6,14 +6,41 @@ import EyrieVision
 /// Scales and letterboxes a frame straight into the input tensor of a free infer request.
 ///
 /// It holds a request before it takes a frame: while all requests are busy, frames wait in the queue, where a
-/// live source's newest replaces the oldest. swscale blocks, so the actor runs on a thread of its own.
+/// live source's newest replaces the oldest. Sources wait in queues of their own, which are served in turn.
+/// swscale blocks, so the actor runs on a thread of its own.
 actor ResizeStage: TransformStage {
+  /// What a scaler is set up for. Sources of one kind share it.
+  private struct Geometry: Hashable {
+    let codedWidth: Int
+    let codedHeight: Int
+    let width: Int
+    let height: Int
+    let rotation: Int
+
+    init(_ frame: VideoFrame) {
+      codedWidth = frame.codedWidth
+      codedHeight = frame.codedHeight
+      width = frame.width
+      height = frame.height
+      rotation = frame.rotation
+    }
+  }
+
+  private struct Setup {
+    let scaler = FrameScaler()
+    let transform: PictureTransform
+    var lastUse = 0
+  }
+
+  /// So many kinds of pictures are kept ready; more would be sources that change all the time.
+  private static let mostSetups = 64
+
   nonisolated let executor = ThreadExecutor(name: "resize")
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
   private let session: InferenceSession
-  private let scaler = FrameScaler()
-  private var transform: PictureTransform?
+  private var setups: [Geometry: Setup] = [:]
+  private var uses = 0
 
   init(session: InferenceSession) {
     self.session = session
@@ -31,32 +58,41 @@ actor ResizeStage: TransformStage {
     _ item: SourceFrame, permit request: RequestLease
   ) async throws(StageFailure) -> StageResult<PreparedFrame> {
     do {
-      let transform = try transform(for: item.frame)
+      let setup = try setup(for: item.frame)
+      let content = setup.transform.content
       let target = ScaleTarget(
-        canvasWidth: session.inputWidth, canvasHeight: session.inputHeight,
-        x: transform.content.x, y: transform.content.y,
-        width: transform.content.width, height: transform.content.height,
-        pixelOrder: .rgb, padding: UInt8(clamping: session.model.input.padValue))
+        canvasWidth: session.inputWidth, canvasHeight: session.inputHeight, x: content.x, y: content.y,
+        width: content.width, height: content.height, pixelOrder: .rgb,
+        padding: UInt8(clamping: session.model.input.padValue))
       try request.withInput { bytes throws(MediaError) in
-        try scaler.scale(item.frame, into: bytes, target: target)
+        try setup.scaler.scale(item.frame, into: bytes, target: target)
       }
-      return .emit(PreparedFrame(source: item, request: request, transform: transform))
+      return .emit(PreparedFrame(source: item, request: request, transform: setup.transform))
     } catch let error as MediaError {
-      throw .item(reason: "scale_failed", message: "frame \(item.index) of \(item.source): \(error)")
+      throw .item(reason: "scale_failed", message: "frame \(item.index) of \(item.source.id): \(error)")
     } catch {
-      throw .item(reason: "bad_picture_size", message: "frame \(item.index) of \(item.source): \(error)")
+      throw .item(reason: "bad_picture_size", message: "frame \(item.index) of \(item.source.id): \(error)")
     }
   }
 
-  /// The geometry of a frame; kept while the displayed size stays.
-  private func transform(for frame: VideoFrame) throws -> PictureTransform {
-    if let transform, transform.sourceWidth == frame.width, transform.sourceHeight == frame.height {
-      return transform
+  /// What is made once for each kind of picture.
+  private func setup(for frame: VideoFrame) throws -> Setup {
+    let geometry = Geometry(frame)
+    uses += 1
+    if let index = setups.index(forKey: geometry) {
+      setups.values[index].lastUse = uses
+      return setups.values[index]
     }
-    let made = try PictureTransform(
+    let transform = try PictureTransform(
       session.model.input.resize == .stretch ? .stretch : .letterbox, sourceWidth: frame.width,
       sourceHeight: frame.height, modelWidth: session.inputWidth, modelHeight: session.inputHeight)
-    transform = made
+    if setups.count >= Self.mostSetups,
+      let oldest = setups.min(by: { $0.value.lastUse < $1.value.lastUse })?.key
+    {
+      setups[oldest] = nil
+    }
+    let made = Setup(transform: transform, lastUse: uses)
+    setups[geometry] = made
     return made
   }
 }

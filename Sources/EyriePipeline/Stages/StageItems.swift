@@ -1,20 +1,6 @@
+import EyrieGraph
 import EyrieInference
-import EyrieMedia
 import EyrieVision
-
-/// A decoded frame on its way through the graph.
-struct SourceFrame: Sendable {
-  /// The source it comes from.
-  let source: String
-  /// The number of the frame in its source, from 0, going on over loops.
-  var index: Int { frame.index }
-  let frame: VideoFrame
-  /// The moment that latency is measured from: when the packet arrived (of a file, not before the run began)
-  /// or, for a paced file, when the frame was due.
-  let arrival: ContinuousClock.Instant
-  /// Counts the connections to the source, from 1.
-  var session = 1
-}
 
 /// A frame whose pixels are in the input tensor of an infer request. Dropping it gives the request back.
 struct PreparedFrame: Sendable {
@@ -27,5 +13,39 @@ struct PreparedFrame: Sendable {
 /// A frame with what was found in it.
 struct DetectedFrame: Sendable {
   let source: SourceFrame
+  /// Who found it.
+  let detector: DetectorIdentity
   let result: DetectionResult
+}
+
+/// The name of a detector, and those of what it finds.
+final class DetectorIdentity: Sendable {
+  /// As in the graph.
+  let name: String
+  /// As in events.
+  let model: String
+  let labels: ClassLabels
+
+  init(name: String, model: String, labels: ClassLabels) {
+    self.name = name
+    self.model = model
+    self.labels = labels
+  }
+}
+
+// A frame that is lost anywhere is a loss of its source.
+extension SourceFrame: AccountableItem {
+  func wasLost(at stage: String, reason: String) {
+    source.update { $0.lost[stage, default: [:]][reason, default: 0] += 1 }
+  }
+}
+
+extension PreparedFrame: AccountableItem {
+  func wasLost(at stage: String, reason: String) { source.wasLost(at: stage, reason: reason) }
+}
+
+extension DetectedFrame: AccountableItem {
+  func wasLost(at stage: String, reason: String) {
+    source.source.update { $0.lostAfterInference[stage, default: [:]][reason, default: 0] += 1 }
+  }
 }

@@ -1,0 +1,167 @@
+import EyrieEvents
+import EyrieGraph
+import EyrieInference
+import EyrieMedia
+
+/// What a run is to do: where pictures come from, which detectors look at them, and where events go. The options
+/// of a command and a pipeline file both end in one of these.
+public struct RunPlan: Sendable {
+  var sources: [SourcePlan]
+  var detectors: [DetectorPlan]
+  var sinks: [SinkPlan]
+  /// Stop after this many seconds; nil for no limit.
+  public var duration: Double?
+  /// Where to write the summary as JSON; nil for nowhere. `/dev/stdout` will do.
+  public var summary: String?
+
+  /// Whether events, summary or picture go to stdout, where nothing else should then be printed.
+  public var usesStandardOutput: Bool { OutputPaths(self).includesStandardOutput }
+}
+
+/// One input, and how it is read.
+struct SourcePlan: Sendable {
+  /// How a source that failed or ended is tried again.
+  struct Reconnect: Sendable {
+    var backoff = Backoff.live
+    /// How many attempts in a row may fail; nil for no limit.
+    var maxAttempts: Int?
+  }
+
+  /// Its name in events and topics.
+  let id: SourceID
+  let input: MediaInput
+  var reading = VideoReader.Options()
+  var pacing = RunOptions.Pacing.max
+  var loop = false
+  var maxFrames: Int?
+  /// nil: the end of the input is the end of the source, and its failure is final.
+  var reconnect: Reconnect?
+}
+
+/// A detector with what brings pictures to its size.
+struct DetectorPlan: Sendable {
+  let name: String
+  /// The model package, a directory or a single file.
+  let model: String
+  var compile = CompileOptions()
+  /// nil takes what the model says, as in the next four; else the default.
+  var confidence: Double?
+  var iou: Double?
+  var classAgnostic: Bool?
+  var maxDetections: Int?
+  /// The labels to keep; nil keeps all.
+  var classes: [String]?
+  var resizers: [ResizePlan] = []
+}
+
+/// What brings pictures to the size of a detector.
+struct ResizePlan: Sendable {
+  let name: String
+  /// The edges on which frames wait; `from` names sources.
+  var frames: [EdgePlan]
+  /// The edge to the detector; `from` is this stage.
+  var results: EdgePlan
+}
+
+/// The queue between two stages.
+struct EdgePlan: Sendable {
+  let from: String
+  /// nil for the default.
+  var capacity: Int?
+  /// nil for the default.
+  var overflow: OverflowPolicy?
+}
+
+/// A place where detections go.
+struct SinkPlan: Sendable {
+  enum Target: Sendable {
+    /// Events to subscribers, after so many subscriptions.
+    case zeromq(endpoint: String, waitSubscribers: Int)
+    /// Events to a file, one a line.
+    case jsonl(path: String)
+    /// A picture of a few frames with their boxes.
+    case annotate(path: String)
+  }
+
+  let name: String
+  let target: Target
+  /// What says so: an option or the key in a pipeline file, for messages.
+  let origin: String
+  /// `from` names detectors.
+  var edges: [EdgePlan]
+}
+
+extension RunPlan {
+  /// The plan of a run without a pipeline file.
+  /// - Throws: `EyrieFailure` of kind usage that names the option that is wrong.
+  public init(_ options: RunOptions) throws(EyrieFailure) {
+    try options.validate()
+    let inputs = options.inputs.map { MediaInput($0) }
+    sources = []
+    for (input, name) in zip(inputs, Self.names(of: inputs, asked: options.source)) {
+      sources.append(
+        SourcePlan(
+          id: try Self.sourceID(name), input: input, reading: options.reading, pacing: options.pacing,
+          loop: options.loop, maxFrames: options.maxFrames,
+          reconnect: options.reconnects(to: input) ? SourcePlan.Reconnect() : nil))
+    }
+    var detector = DetectorPlan(name: "detect", model: options.model)
+    detector.compile = options.compileOptions
+    detector.confidence = options.confidence
+    detector.iou = options.iou
+    detector.classAgnostic = options.classAgnostic
+    detector.maxDetections = options.maxDetections
+    detector.classes = options.classes
+    detector.resizers = [
+      ResizePlan(
+        name: "resize", frames: sources.map { EdgePlan(from: $0.id.value, overflow: options.overflow) },
+        results: EdgePlan(from: "resize"))
+    ]
+    detectors = [detector]
+    let edges = [EdgePlan(from: detector.name)]
+    sinks = []
+    if let endpoint = options.publish {
+      let target = SinkPlan.Target.zeromq(endpoint: endpoint, waitSubscribers: options.waitSubscribers)
+      sinks.append(SinkPlan(name: "zeromq", target: target, origin: "--publish", edges: edges))
+    }
+    if let path = options.jsonl {
+      sinks.append(SinkPlan(name: "jsonl", target: .jsonl(path: path), origin: "--jsonl", edges: edges))
+    }
+    if let path = options.annotate {
+      sinks.append(
+        SinkPlan(name: "annotate", target: .annotate(path: path), origin: "--annotate", edges: edges))
+    }
+    duration = options.duration
+    summary = options.summary
+  }
+
+  /// The names of inputs in events: what they are called, with a number where two are called the same.
+  private static func names(of inputs: [MediaInput], asked: String?) -> [String] {
+    if let asked { return [asked] }
+    var taken: Set<String> = []
+    return inputs.map { input in
+      let name = input.shortName
+      var candidate = name
+      var number = 2
+      while !taken.insert(candidate).inserted {
+        candidate = "\(name)-\(number)"
+        number += 1
+      }
+      return candidate
+    }
+  }
+
+  /// - Throws: `EyrieFailure` of kind usage.
+  static func checkDuration(_ duration: Double?) throws(EyrieFailure) {
+    guard let duration, !(duration > 0 && duration < 1e9) else { return }
+    throw EyrieFailure(.usage, "--duration \(duration): must be a positive number of seconds")
+  }
+
+  static func sourceID(_ name: String) throws(EyrieFailure) -> SourceID {
+    do throws(EventError) {
+      return try SourceID(name)
+    } catch {
+      throw EyrieFailure(.usage, "\(error)")
+    }
+  }
+}

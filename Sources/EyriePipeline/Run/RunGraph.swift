@@ -1,0 +1,66 @@
+import EyrieEvents
+import EyrieGraph
+import EyrieInference
+import EyrieMedia
+
+/// Joins the stages of a run.
+struct RunGraph {
+  let sources: [DecodeStage]
+  /// In the same order.
+  let plans: [SourcePlan]
+  let detectors: [RunningDetector]
+  let outlets: RunOutlets
+  let log: @Sendable (String) -> Void
+
+  /// What the stage that decodes a source is called. No name of a file has a slash, so none is the same.
+  static func decoder(of source: String) -> String { "\(decoderPrefix)\(source)" }
+
+  /// The kind of a stage: all that decode are called `decode` in events and summaries.
+  static func kind(of stage: String) -> String { stage.hasPrefix(decoderPrefix) ? "decode" : stage }
+
+  /// The source that a stage decodes; nil for any other stage.
+  static func source(of stage: String) -> String? {
+    stage.hasPrefix(decoderPrefix) ? String(stage.dropFirst(decoderPrefix.count)) : nil
+  }
+
+  private static let decoderPrefix = "decode/"
+
+  func build() throws(EyrieFailure) -> StageGraph {
+    var definition = GraphDefinition()
+    for (decode, plan) in zip(sources, plans) {
+      definition.add(
+        Self.decoder(of: plan.id.value), source: decode,
+        restart: plan.reconnect.map { .restart($0.backoff) } ?? .failRun)
+    }
+    for detector in detectors { add(detector, to: &definition) }
+    outlets.add(to: &definition)
+    do throws(GraphError) {
+      return try StageGraph(definition)
+    } catch {
+      throw EyrieFailure(.usage, "\(error)")
+    }
+  }
+
+  private func add(_ detector: RunningDetector, to definition: inout GraphDefinition) {
+    let session = detector.session
+    let live = Set(plans.filter(\.input.isLive).map(\.id.value))
+    let modelName = session.model.name
+    let detect = DetectStage(requests: session.requestCount, setup: detector.setup) { [log] note in
+      log("model \(modelName): \(note)")
+    }
+    definition.add(detector.plan.name, transform: detect)
+    for resizer in detector.plan.resizers {
+      definition.add(resizer.name, transform: ResizeStage(session: session))
+      for edge in resizer.frames {
+        // A queue of raw frames costs memory and, live, latency: it only evens out decoding.
+        let isLive = live.contains(edge.from)
+        definition.connect(
+          Self.decoder(of: edge.from), to: resizer.name, capacity: edge.capacity ?? (isLive ? 1 : 4),
+          overflow: edge.overflow ?? (isLive ? .dropOldest : .suspend))
+      }
+      definition.connect(
+        resizer.name, to: detector.plan.name, capacity: resizer.results.capacity ?? session.requestCount,
+        overflow: resizer.results.overflow ?? .suspend)
+    }
+  }
+}
