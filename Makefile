@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-convert build demo test test-assets test-swift test-swift-release test-converters lint bench format clean
+.PHONY: help setup setup-dev setup-convert build demo test test-assets test-swift test-swift-release test-converters lint bench bench-live format clean
 
 MODEL ?= yolov3-tiny
 VIDEO ?= .cache/media/bikes.mp4
@@ -63,6 +63,9 @@ lint: setup-dev ## Check style and common mistakes
 
 bench: build test-assets ## Compare the pipeline with inference alone (VIDEO=FILE MODEL_DIR=DIR)
 	@$(ENV) .build/release/eyrie bench $(VIDEO) --model $(MODEL_DIR)
+
+bench-live: build test-assets ## Measure how sources share a detector, and latency under overload (MODEL_DIR=DIR)
+	@$(ENV) scripts/bench_live.py --model $(MODEL_DIR)
 
 format: setup-dev ## Rewrite the sources in the house style
 	swift format format --in-place --recursive $(SWIFT_FILES)

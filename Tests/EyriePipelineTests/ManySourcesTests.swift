@@ -83,6 +83,27 @@ struct ManySourcesTests {
     #expect(throws: EyrieFailure.self) { try RunPlan(RunOptions(inputs: [], model: "m")) }
   }
 
+  @Test("has no request to spare for what comes at its own pace, and all cores for one such source")
+  func requests() throws {
+    func compile(_ sources: String) throws -> CompileOptions {
+      let text = """
+        sources: {\(sources)}
+        stages: {detect: {from: [\(sources.contains("b:") ? "a, b" : "a")], model: m}}
+        sinks: {jsonl: {from: detect, path: e}}
+        """
+      return try #require(try PipelineFileFixture.file(text).plan().detectors.first).compile
+    }
+    let camera = "{input: 'rtsp://h/c'}"
+    for (sources, spare, performance) in [
+      ("a: {input: f}, b: {input: g}", 1, CompileOptions.Performance.throughput),
+      ("a: \(camera)", 0, .latency), ("a: {input: f, pacing: realtime}", 0, .latency),
+      ("a: \(camera), b: {input: f}", 0, .throughput),
+    ] {
+      let options = try compile(sources)
+      #expect(options.spareRequests == spare && options.performance == performance, "\(sources)")
+    }
+  }
+
   @Test("fails before the run when one of the inputs cannot be opened, and names it")
   func missing() async throws {
     let good = try await clip("good.mp4", frames: 5)
@@ -170,4 +191,48 @@ struct ManySourcesTests {
     let told = try #require(events.last { $0.source.value == "fast" })
     #expect(told.dropped["resize", "queue_full"] <= lost)
   }
+
+  @Test("serves sources in turn: a dead, a slow and a huge one cost the others no more than their share")
+  func fairness() async throws {
+    let sizes = ["320x240", "160x96", "768x432", "1280x720", "640x360", "3840x2160"]
+    var sources = ""
+    for size in sizes {
+      let path = try await clip("\(size).mp4", frames: 25, size: size)
+      sources += "  s\(size): {input: \(path), loop: true}\n"
+    }
+    let slow = scratch.path("slow.mp4")
+    try await Clip.pattern(slow, frames: 10, rate: 1)
+    let text = """
+      sources:
+      \(sources)
+        slow: {input: \(slow), loop: true, pacing: realtime}
+        dead: {input: "rtsp://127.0.0.1:9/nothing"}
+      stages: {detect: {from: [\(sizes.map { "s\($0)" }.joined(separator: ", ")), slow, dead], model: m}}
+      sinks: {jsonl: {from: detect, path: \(scratch.path("events.jsonl"))}}
+      """
+    let stop = StopSignal()
+    let calls = Counter()
+    let backend = try FakeModel.backend { _ in
+      // The detector is what is short, as with a real one.
+      try? await Task.sleep(for: .milliseconds(10))
+      if calls.next() == 600 { stop.request() }
+      return FakeModel.nothing
+    }
+    let summary = try await DetectionRun(try PipelineFileFixture.file(text).plan(), backend: backend)
+      .run(stop: stop, reporter: .silent)
+    let shares = sizes.map { summary.sources["s\($0)"]?.inferred ?? 0 }
+    let fair = Double(shares.reduce(0, +)) / Double(shares.count)
+    #expect(fair > 50)
+    for (size, share) in zip(sizes, shares) {
+      #expect(abs(Double(share) - fair) <= 0.1 * fair, "\(size): \(share) of \(shares)")
+    }
+    #expect((summary.sources["slow"]?.inferred ?? 0) > 0)
+    #expect(summary.sources["dead"]?.frames == 0 && (summary.sources["dead"]?.errors ?? 0) > 0)
+    #expect(summary.frames.decoded == summary.frames.inferred + summary.frames.dropped.total)
+  }
+}
+
+extension [String: [String: Int]] {
+  /// The sum of losses by stage and reason.
+  fileprivate var total: Int { values.reduce(0) { $0 + $1.values.reduce(0, +) } }
 }

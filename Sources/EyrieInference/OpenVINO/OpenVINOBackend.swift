@@ -14,9 +14,11 @@ public struct CompileOptions: Sendable, Equatable {
   public var precision: ExecutionPrecision = .auto
   /// What to tune for.
   public var performance: Performance = .throughput
-  /// How many requests to make; `nil` for one more than the device runs at once, so that the next input
-  /// can be written meanwhile.
+  /// How many requests to make; `nil` for as many as the device runs at once, and `spareRequests`.
   public var requestCount: Int?
+  /// How many requests there are beyond those that the device runs at once. With one, the next input is written
+  /// while all others compute: more frames a second, of which each waits longer for its turn.
+  public var spareRequests = 1
   /// How many threads compute; `nil` for the device's choice, all cores.
   public var threadCount: Int?
   /// How many requests compute side by side; `nil` for the device's choice.
@@ -89,9 +91,9 @@ public enum OpenVINOBackend {
       )
     }
     let optimal = compiled.property("OPTIMAL_NUMBER_OF_INFER_REQUESTS").flatMap { Int($0) } ?? 1
-    // One more than the device can run at once: a request is also held while it is filled and while its output
+    // A spare one pays since a request is also held while it is filled and while its output
     // is read. The pipeline keeps 0.91 of the speed of bare inference with 3 requests on two cores, 0.88 with 2.
-    let count = options.requestCount ?? optimal + 1
+    let count = options.requestCount ?? optimal + max(0, options.spareRequests)
     var requests: [any InferenceRequest] = []
     for _ in 0..<count {
       requests.append(

@@ -15,8 +15,10 @@ extension PipelineFile {
     var sources: [SourcePlan] = []
     for source in definition.sources { sources.append(try source.plan()) }
     let resolution = EdgeResolution(definition)
-    let detectors = definition.stages.compactMap { stage in
-      stage.detector.flatMap { $0.plan(of: stage, resizers: resolution.resizers(of: stage)) }
+    let detectors = definition.stages.compactMap { stage -> DetectorPlan? in
+      var plan = stage.detector.flatMap { $0.plan(of: stage, resizers: resolution.resizers(of: stage)) }
+      plan?.tune(for: sources)
+      return plan
     }
     return RunPlan(
       sources: sources, detectors: detectors, sinks: definition.sinks.compactMap { $0.plan() },

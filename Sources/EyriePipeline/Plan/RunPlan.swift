@@ -36,6 +36,9 @@ struct SourcePlan: Sendable {
   var maxFrames: Int?
   /// nil: the end of the input is the end of the source, and its failure is final.
   var reconnect: Reconnect?
+
+  /// Whether frames come when they come, and not when they are asked for.
+  var hasOwnPace: Bool { input.isLive || pacing == .realtime }
 }
 
 /// A detector with what brings pictures to its size.
@@ -52,6 +55,21 @@ struct DetectorPlan: Sendable {
   /// The labels to keep; nil keeps all.
   var classes: [String]?
   var resizers: [ResizePlan] = []
+}
+
+extension DetectorPlan {
+  /// Chooses between frames a second and their latency by what the detector sees.
+  ///
+  /// With a camera that gives more than can be detected, a frame that waits in a request grows old where a newer
+  /// one could have taken its place: there is none to spare, and latency stays under two inference times and a
+  /// frame interval. A single camera gets all cores for each frame; several fill them side by side.
+  mutating func tune(for sources: [SourcePlan]) {
+    let names = Set(resizers.flatMap(\.frames).map(\.from))
+    let own = sources.filter { names.contains($0.id.value) }
+    guard own.contains(where: \.hasOwnPace) else { return }
+    compile.spareRequests = 0
+    if own.count == 1 { compile.performance = .latency }
+  }
 }
 
 /// What brings pictures to the size of a detector.
@@ -117,6 +135,7 @@ extension RunPlan {
         name: "resize", frames: sources.map { EdgePlan(from: $0.id.value, overflow: options.overflow) },
         results: EdgePlan(from: "resize"))
     ]
+    detector.tune(for: sources)
     detectors = [detector]
     let edges = [EdgePlan(from: detector.name)]
     sinks = []
