@@ -15,13 +15,14 @@ enum Sample {
   }
 
   static func detections(
-    _ source: String = "cam1", sequence: UInt64 = 0, _ detections: [Detection] = [detection()]
+    _ source: String = "cam1", sequence: UInt64 = 0, _ detections: [Detection] = [detection()],
+    damaged: Bool? = nil
   ) throws -> Event {
     .detections(
       DetectionsEvent(
         runID: runID, source: try SourceID(source), sequence: sequence, frame: Int(clamping: sequence),
         presentationTime: 33_366_667, capturedAt: time, clock: .arrival, latency: 12.3456, width: 640,
-        height: 360, model: "yolov8n", detections: detections,
+        height: 360, model: "yolov8n", damaged: damaged, detections: detections,
         dropped: DropCounts(["decode": ["drop_oldest": 3]])))
   }
 

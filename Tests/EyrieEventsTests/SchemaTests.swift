@@ -33,7 +33,8 @@ import Testing
     let bad = Sample.detection("never", confidence: .infinity)
     var events = [
       try Sample.detections(), try Sample.detections("a/b", [full, holed, bad, Sample.detection()]),
-      try Sample.detections("cam1", sequence: .max, []), try Sample.stats(),
+      try Sample.detections("cam1", sequence: .max, []), try Sample.detections(damaged: true),
+      try Sample.stats(),
     ]
     for state in StreamState.allCases { events.append(try Sample.stream(state: state)) }
     events.append(

@@ -67,6 +67,10 @@ public struct EventEncoder: Sendable {
     writer.integer(event.height)
     writer.key("model")
     writer.string(event.model)
+    if let damaged = event.damaged {
+      writer.key("damaged")
+      writer.bool(damaged)
+    }
     writer.key("detections")
     writer.beginArray()
     for detection in event.detections { write(detection, from: event.source) }

@@ -112,6 +112,8 @@ public struct DetectionsEvent: Sendable, Equatable {
   public var height: Int
   /// The name of the model.
   public var model: String
+  /// Whether the picture shows damage, from a loss in transport say; nil if it does not.
+  public var damaged: Bool?
   /// The objects found; empty if there are none.
   public var detections: [Detection]
   /// What this run has dropped from this source so far.
@@ -121,7 +123,7 @@ public struct DetectionsEvent: Sendable, Equatable {
   public init(
     runID: String, source: SourceID, sequence: UInt64, frame: Int, presentationTime: Int64,
     capturedAt: WallTime, clock: ClockSource, latency: Double?, width: Int, height: Int, model: String,
-    detections: [Detection], dropped: DropCounts = DropCounts()
+    damaged: Bool? = nil, detections: [Detection], dropped: DropCounts = DropCounts()
   ) {
     self.runID = runID
     self.source = source
@@ -134,6 +136,7 @@ public struct DetectionsEvent: Sendable, Equatable {
     self.width = width
     self.height = height
     self.model = model
+    self.damaged = damaged
     self.detections = detections
     self.dropped = dropped
   }
@@ -157,6 +160,6 @@ extension DetectionsEvent: Decodable {
     case capturedAt = "captured_at"
     case clock
     case latency = "latency_ms"
-    case width, height, model, detections, dropped
+    case width, height, model, damaged, detections, dropped
   }
 }

@@ -6,6 +6,8 @@ public enum StreamState: String, Sendable, Hashable, CaseIterable, Codable {
   case reconnecting
   /// The size, codec or pixel format changed in mid-stream; frames go on.
   case formatChanged = "format_changed"
+  /// Frames go on, but the picture has not changed for a while: the camera may hang.
+  case frozen
   /// The source came to its end.
   case ended
   /// The source failed and will not be tried again.

@@ -112,7 +112,7 @@ actor PublishStage: SinkStage {
       frame: frame.index, presentationTime: frame.ptsNanoseconds,
       capturedAt: WallTime(nanoseconds: Int64(frame.capturedAt.timeIntervalSince1970 * 1e9)), clock: .arrival,
       latency: latency / .milliseconds(1), width: frame.width, height: frame.height,
-      model: item.detector.model,
+      model: item.detector.model, damaged: frame.isCorrupt ? true : nil,
       detections: item.result.detections.map { detection(from: $0, of: item.detector, frame) },
       dropped: DropCounts(source.losses))
     try send(.detections(event))
