@@ -6,8 +6,10 @@ public protocol SourceStage<Output>: Actor {
   /// What it emits.
   associatedtype Output: Sendable
 
-  /// Emits items until the stream ends or the run stops.
-  /// - Throws: when the source cannot go on; its `RestartPolicy` decides what follows.
+  /// Emits items until the stream ends or a stop is requested.
+  ///
+  /// Nothing may be emitted any more when it has returned.
+  /// - Throws: when the source cannot go on; its `RestartPolicy` and `SourceFailurePolicy` decide what follows.
   func run(_ context: SourceContext<Output>) async throws
 
   /// Says what follows an error of `run` where the policy is to restart.
@@ -38,7 +40,8 @@ public protocol TransformStage<Input, Output>: Actor {
   /// waits in the queue, where a newer one can replace it, and not in the stage's hands. `Void` for none.
   associatedtype Permit: Sendable = Void
 
-  /// How many items it may work on at once; their results leave in the order in which they came.
+  /// How many items it may work on at once; their results leave in the order in which they came. While one of
+  /// them takes long, up to four times as many are taken, whose results wait for it or belong to other streams.
   nonisolated var concurrency: Int { get }
 
   /// The stream that an item belongs to. Order is kept within a stream, not across streams.
@@ -100,7 +103,8 @@ public enum StageFailure: Error, Sendable {
 
 /// What a source works with during one run.
 public struct SourceContext<Output: Sendable>: Sendable {
-  /// Requested when the run is to stop.
+  /// Requested when the run, or this source alone, is to stop. It belongs to this source, and is the same at
+  /// each restart.
   public let stop: StopSignal
   let outlet: Outlet<Output>
   let meter: NodeMeter

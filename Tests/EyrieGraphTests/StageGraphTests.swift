@@ -6,7 +6,7 @@ import Testing
 struct StageGraphTests {
   private func graph(
     _ source: some SourceStage<Int>, _ stage: ClosureStage, _ sink: CollectingSink,
-    overflow: OverflowPolicy = .suspend, capacity: Int = 2, restart: RestartPolicy = .failRun
+    overflow: OverflowPolicy = .suspend, capacity: Int = 2, restart: RestartPolicy = .never
   ) throws -> StageGraph {
     var definition = GraphDefinition()
     definition.add("source", source: source, restart: restart)

@@ -2,31 +2,64 @@ import Synchronization
 
 /// Where a stage receives its items: one bounded lane for each incoming edge, one receiver.
 ///
-/// Lanes are served round robin, so that an edge that is full never starves another. All methods are safe
-/// from any task; items are destroyed and waiters resumed outside the lock.
+/// Lanes that hold items are served in turn, one item each, so that an edge that is full never starves another.
+/// Lanes can be added at any time until the inbox is over, and one that is closed and empty is forgotten: neither
+/// the cost of an item nor memory depends on how many lanes there are or were. All methods are safe from any
+/// task; items are destroyed, waiters resumed and callbacks called outside the lock.
 final class Inbox<Element: Sendable>: Sendable {
-  private typealias SenderWait = CheckedContinuation<SendOutcome, Never>
+  fileprivate typealias SenderWait = CheckedContinuation<SendOutcome, Never>
   private typealias ReceiverWait = CheckedContinuation<Element?, Never>
 
-  private struct State {
-    var lanes: [Lane<Element, SenderWait>] = []
-    var nextLane = 0
-    var receiver: ReceiverWait?
-    var isAborted = false
+  /// One incoming edge of an inbox, for whoever sends over it. It keeps its counts after the inbox has
+  /// forgotten it.
+  ///
+  /// `@unchecked Sendable` because the queue in it is touched only under the lock of its inbox.
+  final class Entrance: @unchecked Sendable {
+    fileprivate var lane: Lane<Element, SenderWait>
+    fileprivate let onFinish: @Sendable () -> Void
 
-    /// The next item in round-robin order, and the sender that got its place.
-    mutating func take() -> (element: Element, admitted: SenderWait?)? {
-      for step in lanes.indices {
-        let index = (nextLane + step) % lanes.count
-        if let taken = lanes[index].take() {
-          nextLane = (index + 1) % lanes.count
-          return taken
-        }
+    fileprivate init(lane: Lane<Element, SenderWait>, onFinish: @escaping @Sendable () -> Void) {
+      self.lane = lane
+      self.onFinish = onFinish
+    }
+  }
+
+  private struct State {
+    /// The lanes that hold items, each once, in the order in which they will be served.
+    var ready = Ring<Entrance>(capacity: 4)
+    /// The lanes that are not finished.
+    var open: [ObjectIdentifier: Entrance] = [:]
+    var receiver: ReceiverWait?
+    /// Whether the inbox goes on without lanes, because some may still be added.
+    var isHeldOpen = false
+    /// Whether the receiver was told that nothing more will come, or will be.
+    var isOver = false
+
+    /// The next item in turn, the sender that got its place, and the lane if that was its last.
+    mutating func take() -> (element: Element, admitted: SenderWait?, finished: Entrance?)? {
+      guard let entrance = ready.popFirst(), let taken = entrance.lane.take() else { return nil }
+      if entrance.lane.depth > 0 {
+        ready.append(entrance)
+      } else if entrance.lane.isFinished {
+        return (taken.element, taken.admitted, open.removeValue(forKey: ObjectIdentifier(entrance)))
       }
-      return nil
+      return (taken.element, taken.admitted, nil)
     }
 
-    var isFinished: Bool { isAborted || lanes.allSatisfy(\.isFinished) }
+    mutating func offer(_ element: Element, to entrance: Entrance) -> Lane<Element, SenderWait>.Offer {
+      let offer = entrance.lane.offer(element)
+      if case .stored = offer, entrance.lane.depth == 1 {
+        // Open lanes are in the ring once at most, so that it is as large as they are many.
+        ready.append(entrance)
+      }
+      return offer
+    }
+
+    /// Whether nothing more will come; once it is said, no lane can be added.
+    mutating func endsNow() -> Bool {
+      if !isHeldOpen, open.isEmpty { isOver = true }
+      return isOver
+    }
   }
 
   /// The stage that receives.
@@ -38,19 +71,25 @@ final class Inbox<Element: Sendable>: Sendable {
   }
 
   /// Adds the lane of one incoming edge.
-  /// - Returns: the lane's number, for `send` and `close`.
-  func addLane(capacity: Int, policy: OverflowPolicy) -> Int {
-    state.withLock { state in
-      state.lanes.append(Lane(capacity: capacity, policy: policy))
-      return state.lanes.count - 1
+  /// - Parameter onFinish: called once, when the lane is closed and empty.
+  /// - Returns: nil when the inbox is over: its receiver has ended or is about to.
+  func addLane(
+    capacity: Int, policy: OverflowPolicy, onFinish: @escaping @Sendable () -> Void = {}
+  ) -> Entrance? {
+    let entrance = Entrance(lane: Lane(capacity: capacity, policy: policy), onFinish: onFinish)
+    return state.withLock { state in
+      guard !state.isOver else { return nil }
+      state.open[ObjectIdentifier(entrance)] = entrance
+      state.ready.makeRoom(for: state.open.count)
+      return entrance
     }
   }
 
   /// Sends one item over a lane; waits for room where the lane's policy is `suspend`.
-  func send(_ element: Element, lane index: Int) async -> SendOutcome {
-    if let outcome = offer(element, lane: index) { return outcome }
+  func send(_ element: Element, through entrance: Entrance) async -> SendOutcome {
+    if let outcome = offer(element, to: entrance) { return outcome }
     return await withCheckedContinuation { continuation in
-      parkOrStore(element, lane: index, continuation: continuation)
+      parkOrStore(element, in: entrance, continuation: continuation)
     }
   }
 
@@ -72,42 +111,68 @@ final class Inbox<Element: Sendable>: Sendable {
     }
   }
 
-  /// Closes one lane: what it holds is still delivered.
-  func close(lane index: Int) {
+  /// Lets the receiver wait although there is no lane, until `release`.
+  func holdOpen() {
+    state.withLock { $0.isHeldOpen = true }
+  }
+
+  /// The inbox is over as soon as its last lane is closed and empty.
+  func release() {
     let receiver = state.withLock { state -> ReceiverWait? in
-      state.lanes[index].close()
-      return state.isFinished ? state.receiver.take() : nil
+      state.isHeldOpen = false
+      return state.receiver != nil && state.endsNow() ? state.receiver.take() : nil
     }
     receiver?.resume(returning: nil)
+  }
+
+  /// Closes one lane: what it holds is still delivered.
+  func close(_ entrance: Entrance) {
+    let (finished, receiver) = state.withLock { state -> (Entrance?, ReceiverWait?) in
+      entrance.lane.close()
+      guard entrance.lane.isFinished else { return (nil, nil) }
+      let finished = state.open.removeValue(forKey: ObjectIdentifier(entrance))
+      return (finished, state.receiver != nil && state.endsNow() ? state.receiver.take() : nil)
+    }
+    receiver?.resume(returning: nil)
+    finished?.onFinish()
   }
 
   /// Ends everything now: queued items count as dropped, waiting senders and the receiver are released.
   func abort() {
-    let (discarded, senders, receiver) = state.withLock { state -> ([Element], [SenderWait], ReceiverWait?) in
-      state.isAborted = true
-      var discarded: [Element] = []
-      var senders: [SenderWait] = []
-      for index in state.lanes.indices {
-        let given = state.lanes[index].abort()
-        discarded += given.discarded
-        senders += given.waiters
+    let (ended, receiver) = state.withLock { state -> (Aborted, ReceiverWait?) in
+      state.isOver = true
+      var ended = Aborted()
+      for entrance in state.open.values {
+        let given = entrance.lane.abort()
+        ended.discarded += given.discarded
+        ended.senders += given.waiters
+        ended.lanes.append(entrance)
       }
-      return (discarded, senders, state.receiver.take())
+      while state.ready.popFirst() != nil {}
+      state.open = [:]
+      return (ended, state.receiver.take())
     }
-    for sender in senders { sender.resume(returning: .closed) }
+    for sender in ended.senders { sender.resume(returning: .closed) }
     receiver?.resume(returning: nil)
+    for entrance in ended.lanes { entrance.onFinish() }
     // Outside the lock, as is their end: items may own locks themselves.
-    for item in discarded { tellLoss(of: item, at: stage, reason: LossReason.shutdown) }
+    for item in ended.discarded { tellLoss(of: item, at: stage, reason: LossReason.shutdown) }
+  }
+
+  private struct Aborted {
+    var discarded: [Element] = []
+    var senders: [SenderWait] = []
+    var lanes: [Entrance] = []
   }
 
   /// What one lane has counted so far.
-  func counts(lane index: Int) -> LaneCounts {
-    state.withLock { state in
-      let lane = state.lanes[index]
+  func counts(_ entrance: Entrance) -> LaneCounts {
+    state.withLock { _ in
+      let lane = entrance.lane
       return LaneCounts(
         capacity: lane.capacity, policy: lane.policy, offered: lane.offered, delivered: lane.delivered,
         overflowed: lane.overflowed, discarded: lane.discarded, inFlight: lane.inFlight, depth: lane.depth,
-        highWaterMark: lane.highWaterMark)
+        highWaterMark: lane.highWaterMark, isFinished: lane.isFinished)
     }
   }
 
@@ -120,22 +185,22 @@ final class Inbox<Element: Sendable>: Sendable {
   }
 
   private func takeNow(orRegister continuation: ReceiverWait? = nil) -> Taken {
-    let (taken, admitted) = state.withLock { state -> (Taken, SenderWait?) in
-      if state.isAborted { return (.finished, nil) }
-      if let next = state.take() { return (.item(next.element), next.admitted) }
-      if state.isFinished { return (.finished, nil) }
+    let (taken, admitted, finished) = state.withLock { state -> (Taken, SenderWait?, Entrance?) in
+      if let next = state.take() { return (.item(next.element), next.admitted, next.finished) }
+      if state.endsNow() { return (.finished, nil, nil) }
       state.receiver = continuation
-      return (.empty, nil)
+      return (.empty, nil, nil)
     }
     admitted?.resume(returning: .accepted)
+    finished?.onFinish()
     return taken
   }
 
   /// What can be said without waiting; nil where the sender has to wait.
-  private func offer(_ element: Element, lane index: Int) -> SendOutcome? {
+  private func offer(_ element: Element, to entrance: Entrance) -> SendOutcome? {
     let (outcome, receiver, lost) = state.withLock { state -> (SendOutcome?, ReceiverWait?, Element?) in
-      if let receiver = handOver(&state, lane: index) { return (.accepted, receiver, nil) }
-      switch state.lanes[index].offer(element) {
+      if let receiver = handOver(&state, entrance) { return (.accepted, receiver, nil) }
+      switch state.offer(element, to: entrance) {
       case .stored: return (.accepted, nil, nil)
       case .storedDropping(let oldest): return (.acceptedDroppingOldest, nil, oldest)
       case .refused(let newest): return (.dropped, nil, newest)
@@ -151,12 +216,12 @@ final class Inbox<Element: Sendable>: Sendable {
     return outcome
   }
 
-  private func parkOrStore(_ element: Element, lane index: Int, continuation: SenderWait) {
+  private func parkOrStore(_ element: Element, in entrance: Entrance, continuation: SenderWait) {
     let (outcome, receiver) = state.withLock { state -> (SendOutcome?, ReceiverWait?) in
-      if let receiver = handOver(&state, lane: index) { return (.accepted, receiver) }
-      switch state.lanes[index].offer(element) {
+      if let receiver = handOver(&state, entrance) { return (.accepted, receiver) }
+      switch state.offer(element, to: entrance) {
       case .mustWait:
-        state.lanes[index].park(element, waiter: continuation)
+        entrance.lane.park(element, waiter: continuation)
         return (nil, nil)
       case .closed: return (.closed, nil)
       case .stored, .storedDropping, .refused: return (.accepted, nil)
@@ -168,9 +233,9 @@ final class Inbox<Element: Sendable>: Sendable {
   }
 
   /// A receiver that waits means that every lane is empty: the item goes to it directly.
-  private func handOver(_ state: inout State, lane index: Int) -> ReceiverWait? {
-    guard !state.lanes[index].isClosed, let receiver = state.receiver.take() else { return nil }
-    state.lanes[index].recordHandOver()
+  private func handOver(_ state: inout State, _ entrance: Entrance) -> ReceiverWait? {
+    guard !entrance.lane.isClosed, let receiver = state.receiver.take() else { return nil }
+    entrance.lane.recordHandOver()
     return receiver
   }
 }
@@ -186,6 +251,6 @@ struct LaneCounts: Sendable {
   let inFlight: Int
   let depth: Int
   let highWaterMark: Int
-
-  var dropped: Int { overflowed + discarded }
+  /// Whether the lane is closed and empty.
+  let isFinished: Bool
 }

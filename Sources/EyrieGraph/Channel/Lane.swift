@@ -113,30 +113,3 @@ struct Lane<Element: Sendable, Waiter: Sendable>: Sendable {
     highWaterMark = max(highWaterMark, queued.count)
   }
 }
-
-/// A queue of fixed capacity that allocates once.
-private struct Ring<Element: Sendable>: Sendable {
-  private var slots: [Element?]
-  private var head = 0
-  private(set) var count = 0
-
-  init(capacity: Int) {
-    slots = Array(repeating: nil, count: capacity)
-  }
-
-  var isFull: Bool { count == slots.count }
-
-  mutating func append(_ element: Element) {
-    slots[(head + count) % slots.count] = element
-    count += 1
-  }
-
-  mutating func popFirst() -> Element? {
-    guard count > 0 else { return nil }
-    defer {
-      head = (head + 1) % slots.count
-      count -= 1
-    }
-    return slots[head].take()
-  }
-}

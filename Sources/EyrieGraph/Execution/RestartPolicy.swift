@@ -1,14 +1,23 @@
-/// What follows when a source fails.
+/// Whether a source that fails is started again.
 public enum RestartPolicy: Sendable, Equatable {
-  /// The run ends with the source's error. For files.
-  case failRun
-  /// The source is started again after a growing pause. For cameras.
+  /// It has failed for good. For files.
+  case never
+  /// It is started again after a growing pause, unless it gives up itself (`SourceStage.recovery`). For cameras.
   case restart(Backoff)
+}
+
+/// What follows when a source has failed for good.
+public enum SourceFailurePolicy: Sendable, Equatable {
+  /// The run ends with the source's error.
+  case failRun
+  /// The source ends alone: it is told as an incident under the reason `source_failed` and shows in the
+  /// snapshot, and the run goes on with the others. A run whose sources have all failed so ends with their errors.
+  case endSource
 }
 
 /// What a source makes of its own error.
 public enum SourceRecovery: Sendable, Equatable {
-  /// No attempt can be better: the run ends with the error.
+  /// No attempt can be better: the source has failed for good.
   case giveUp
   /// The source is started again after a pause; the reason (`snake_case`) names the kind of trouble.
   case restart(Backoff, reason: String)

@@ -18,12 +18,25 @@ public struct GraphDefinition: Sendable {
   private(set) var nodes: [any GraphNode] = []
   private(set) var edges: [EdgeDefinition] = []
 
+  /// Whether the run goes on without sources until it is stopped.
+  let keepsRunning: Bool
+
   /// A definition with no stages.
-  public init() {}
+  /// - Parameter keepsRunning: whether the run goes on when no source is left (because none was there yet, or all
+  ///   were removed, ended or failed), since more may be added (`StageGraph.add`). It then ends when it is stopped.
+  public init(keepsRunning: Bool = false) {
+    self.keepsRunning = keepsRunning
+  }
 
   /// Adds a stage that makes items.
-  public mutating func add(_ name: String, source: some SourceStage, restart: RestartPolicy = .failRun) {
-    nodes.append(SourceNode(name: name, stage: source, policy: restart))
+  /// - Parameters:
+  ///   - restart: whether it is started again when it fails.
+  ///   - onFailure: what follows when it has failed for good.
+  public mutating func add(
+    _ name: String, source: some SourceStage, restart: RestartPolicy = .never,
+    onFailure: SourceFailurePolicy = .failRun
+  ) {
+    nodes.append(SourceNode(name: name, stage: source, restart: restart, onFailure: onFailure))
   }
 
   /// Adds a stage that turns items into items.
@@ -84,7 +97,7 @@ public struct GraphDefinition: Sendable {
   private func danglingProblems() -> [String] {
     nodes.flatMap { node in
       var problems: [String] = []
-      if node.inputType != nil, !edges.contains(where: { $0.to == node.name }) {
+      if node.inputType != nil, !keepsRunning, !edges.contains(where: { $0.to == node.name }) {
         problems.append("nothing leads to stage '\(node.name)'")
       }
       if node.outputType != nil, !edges.contains(where: { $0.from == node.name }) {

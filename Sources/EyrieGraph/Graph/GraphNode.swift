@@ -6,12 +6,12 @@ protocol GraphNode: AnyObject, Sendable {
   var inputType: Any.Type? { get }
   /// What it emits; nil for a sink.
   var outputType: Any.Type? { get }
+  /// How a source is stopped alone; nil for the other kinds.
+  var source: SourceControl? { get }
 
   /// Joins this node's output to another's input.
-  /// - Returns: a reader of the edge's counts; nil where the types do not fit.
-  func connect(to consumer: any GraphNode, capacity: Int, overflow: OverflowPolicy) -> (
-    @Sendable () -> LaneCounts
-  )?
+  /// - Returns: a reader of the edge's counts; nil where the types do not fit or the other takes no more edges.
+  func connect(to consumer: any GraphNode, by edge: EdgeTerms) -> (@Sendable () -> LaneCounts)?
 
   /// The node's `Inbox`, for `connect` to cast to the type it needs; nil for a source.
   var inboxObject: AnyObject? { get }
@@ -20,8 +20,40 @@ protocol GraphNode: AnyObject, Sendable {
   /// - Throws: when the stage cannot go on.
   func run(_ control: RunControl) async throws
 
+  /// Closes the outgoing edges of a node that will never run.
+  func closeOutlet()
+
+  /// Lets it wait for items although no edge leads to it, until `release`.
+  func holdOpen()
+
+  /// It ends when the edges that lead to it are closed and empty.
+  func release()
+
   /// Drops what is queued and releases everybody who waits.
   func abort()
+}
+
+extension GraphNode {
+  var source: SourceControl? { nil }
+  func closeOutlet() {}
+  func holdOpen() {}
+  func release() {}
+  func abort() {}
+}
+
+/// What a graph needs of a source besides what it needs of every node.
+struct SourceControl: Sendable {
+  /// Its own; while it runs, it follows that of the run.
+  let stop: StopSignal
+  let onFailure: SourceFailurePolicy
+}
+
+/// How an edge works.
+struct EdgeTerms: Sendable {
+  let capacity: Int
+  let overflow: OverflowPolicy
+  /// Called when the edge is closed and empty.
+  let onFinish: @Sendable () -> Void
 }
 
 /// What the nodes of one run share.
@@ -32,12 +64,13 @@ struct RunControl: Sendable {
 
 extension GraphNode {
   func joined<Output: Sendable>(
-    _ outlet: Outlet<Output>, to consumer: any GraphNode, capacity: Int, overflow: OverflowPolicy
+    _ outlet: Outlet<Output>, to consumer: any GraphNode, by edge: EdgeTerms
   ) -> (@Sendable () -> LaneCounts)? {
-    guard let inbox = consumer.inboxObject as? Inbox<Output> else { return nil }
-    let lane = inbox.addLane(capacity: capacity, policy: overflow)
-    outlet.add(inbox, lane: lane)
-    return { inbox.counts(lane: lane) }
+    guard let inbox = consumer.inboxObject as? Inbox<Output>,
+      let entrance = inbox.addLane(capacity: edge.capacity, policy: edge.overflow, onFinish: edge.onFinish)
+    else { return nil }
+    outlet.add(inbox, entrance)
+    return { inbox.counts(entrance) }
   }
 
   /// Ends the item in progress as failed, and lets only fatal failures out.

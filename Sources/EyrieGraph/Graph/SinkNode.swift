@@ -15,10 +15,16 @@ final class SinkNode<Stage: SinkStage>: GraphNode {
   var outputType: Any.Type? { nil }
   var inboxObject: AnyObject? { inbox }
 
-  func connect(to consumer: any GraphNode, capacity: Int, overflow: OverflowPolicy) -> (
-    @Sendable () -> LaneCounts
-  )? {
+  func connect(to consumer: any GraphNode, by edge: EdgeTerms) -> (@Sendable () -> LaneCounts)? {
     nil
+  }
+
+  func holdOpen() {
+    inbox.holdOpen()
+  }
+
+  func release() {
+    inbox.release()
   }
 
   func abort() {

@@ -2,31 +2,38 @@
 final class SourceNode<Stage: SourceStage>: GraphNode {
   let name: String
   let meter = NodeMeter()
+  let source: SourceControl?
+  private let stop = StopSignal()
   private let stage: Stage
-  private let policy: RestartPolicy
+  private let restart: RestartPolicy
   private let outlet = Outlet<Stage.Output>()
 
-  init(name: String, stage: Stage, policy: RestartPolicy) {
+  init(name: String, stage: Stage, restart: RestartPolicy, onFailure: SourceFailurePolicy) {
     self.name = name
     self.stage = stage
-    self.policy = policy
+    self.restart = restart
+    source = SourceControl(stop: stop, onFailure: onFailure)
   }
 
   var inputType: Any.Type? { nil }
   var outputType: Any.Type? { Stage.Output.self }
   var inboxObject: AnyObject? { nil }
 
-  func connect(to consumer: any GraphNode, capacity: Int, overflow: OverflowPolicy) -> (
-    @Sendable () -> LaneCounts
-  )? {
-    joined(outlet, to: consumer, capacity: capacity, overflow: overflow)
+  func connect(to consumer: any GraphNode, by edge: EdgeTerms) -> (@Sendable () -> LaneCounts)? {
+    joined(outlet, to: consumer, by: edge)
   }
 
-  func abort() {}
+  func closeOutlet() {
+    outlet.close()
+  }
 
   func run(_ control: RunControl) async throws {
-    defer { outlet.close() }
-    let context = SourceContext(stop: control.stop, outlet: outlet, meter: meter)
+    stop.follow(control.stop)
+    defer {
+      stop.unfollow()
+      outlet.close()
+    }
+    let context = SourceContext(stop: stop, outlet: outlet, meter: meter)
     var generator = SystemRandomNumberGenerator()
     var attempt = 0
     while true {
@@ -35,8 +42,8 @@ final class SourceNode<Stage: SourceStage>: GraphNode {
       do {
         return try await stage.run(context)
       } catch {
-        guard case .restart(let usual) = policy else { throw error }
-        if control.stop.isRequested { return }
+        guard case .restart(let usual) = restart else { throw error }
+        if stop.isRequested { return }
         guard case .restart(let backoff, let reason) = await stage.recovery(from: error, backoff: usual)
         else {
           throw error
@@ -47,15 +54,15 @@ final class SourceNode<Stage: SourceStage>: GraphNode {
         attempt += 1
         control.onIncident(Incident(stage: name, reason: reason, message: "\(error); trying again"))
         await stage.willRestart(SourceRestart(error: error, attempt: attempt, pause: duration))
-        await pause(duration, stop: control.stop)
-        if control.stop.isRequested || Task.isCancelled { return }
+        await pause(duration)
+        if stop.isRequested || Task.isCancelled { return }
         meter.recordRestart()
       }
     }
   }
 
-  private func pause(_ duration: Duration, stop: StopSignal) async {
-    await withTaskGroup { group in
+  private func pause(_ duration: Duration) async {
+    await withTaskGroup { [stop] group in
       group.addTask { await stop.wait() }
       group.addTask { try? await Task.sleep(for: duration, clock: .continuous) }
       await group.next()

@@ -19,10 +19,20 @@ final class TransformNode<Stage: TransformStage>: GraphNode {
   var outputType: Any.Type? { Stage.Output.self }
   var inboxObject: AnyObject? { inbox }
 
-  func connect(to consumer: any GraphNode, capacity: Int, overflow: OverflowPolicy) -> (
-    @Sendable () -> LaneCounts
-  )? {
-    joined(outlet, to: consumer, capacity: capacity, overflow: overflow)
+  func connect(to consumer: any GraphNode, by edge: EdgeTerms) -> (@Sendable () -> LaneCounts)? {
+    joined(outlet, to: consumer, by: edge)
+  }
+
+  func closeOutlet() {
+    outlet.close()
+  }
+
+  func holdOpen() {
+    inbox.holdOpen()
+  }
+
+  func release() {
+    inbox.release()
   }
 
   func abort() {
@@ -50,17 +60,24 @@ final class TransformNode<Stage: TransformStage>: GraphNode {
     }
   }
 
+  /// How many items may be under way for each that may be worked on. Finished results wait here for the turn of
+  /// their stream, so that one slow item holds up its own stream and takes one slot, and other streams go on.
+  private static var lookAhead: Int { 4 }
+
   private func runConcurrently(_ control: RunControl) async throws {
     let slots = WorkSlots(count: stage.concurrency)
+    let (places, overflows) = stage.concurrency.multipliedReportingOverflow(by: Self.lookAhead)
+    let underWay = WorkSlots(count: overflows ? .max : places)
     let gate = OrderGate()
     try await withThrowingDiscardingTaskGroup { group in
+      await underWay.acquire()
       await slots.acquire()
       while let parcel = try await nextParcel(control) {
         let ticket = gate.ticket(for: parcel.stream)
         group.addTask { [self] in
-          defer { slots.release() }
+          defer { underWay.release() }
           do {
-            let output = try await work(on: parcel, control: control)
+            let output = try await work(on: parcel, slots: slots, control: control)
             await gate.waitTurn(ticket)
             if let output { _ = await outlet.send(output) }
           } catch {
@@ -72,6 +89,7 @@ final class TransformNode<Stage: TransformStage>: GraphNode {
           }
           gate.passTurn(ticket)
         }
+        await underWay.acquire()
         await slots.acquire()
       }
     }
@@ -82,7 +100,8 @@ final class TransformNode<Stage: TransformStage>: GraphNode {
     return Parcel(input, permit, stream: stage.stream(of: input))
   }
 
-  private func work(on parcel: Parcel, control: RunControl) async throws -> Stage.Output? {
+  private func work(on parcel: Parcel, slots: WorkSlots, control: RunControl) async throws -> Stage.Output? {
+    defer { slots.release() }
     guard let (input, permit) = parcel.open() else { return nil }
     return try await work(on: input, permit: permit, control: control)
   }

@@ -85,6 +85,8 @@ struct GraphExecution: Sendable {
     case .success(let end):
       outcome.leftBehind = end.leftBehind
       outcome.wasStopped = end.wasStopped
+    // Each source knows why.
+    case .failure(.allSourcesFailed): break
     case .failure(.stageFailed(_, let error)): outcome.failure = EyrieFailure(.run, "\(error)")
     case .failure(let error): outcome.failure = EyrieFailure(.run, "\(error)")
     case nil: outcome.failure = EyrieFailure(.run, "the run ended without a result")

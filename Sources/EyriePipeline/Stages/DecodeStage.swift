@@ -17,7 +17,7 @@ actor DecodeStage: SourceStage {
   private let log: @Sendable (String) -> Void
   private var onLoss: @Sendable (SourceLoss) async -> Void = { _ in }
   private let interrupt = MediaInterrupt()
-  private var followsStop = false
+  private var followed: Set<ObjectIdentifier> = []
   private var reader: VideoReader?
   private var emitted = 0
   private var failuresInARow = 0
@@ -46,6 +46,16 @@ actor DecodeStage: SourceStage {
   }
 
   func run(_ context: SourceContext<SourceFrame>) async throws {
+    do {
+      try await emitFrames(context)
+    } catch {
+      // Otherwise `recovery` decides.
+      if plan.reconnect == nil { source.finish(.failed("\(error)")) }
+      throw error
+    }
+  }
+
+  private func emitFrames(_ context: SourceContext<SourceFrame>) async throws {
     let reader: VideoReader
     do throws(MediaError) {
       reader = try connect(stop: context.stop)
@@ -130,8 +140,8 @@ actor DecodeStage: SourceStage {
 
   /// The reader, connected: made at the first attempt, later connected again, so that indices and times go on.
   private func connect(stop: StopSignal) throws(MediaError) -> VideoReader {
-    if !followsStop {
-      followsStop = true
+    // That of the run while it is opened, its own while it runs.
+    if followed.insert(ObjectIdentifier(stop)).inserted {
       stop.onRequest { [interrupt] in interrupt.fire() }
     }
     let connected: VideoReader
