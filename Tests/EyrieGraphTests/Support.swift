@@ -62,6 +62,35 @@ actor CountingSource: SourceStage {
   }
 }
 
+/// Emits what it was given, and then waits for the stop where it is told to.
+actor ListSource: SourceStage {
+  private let items: [Int]
+  private let stays: Bool
+  private(set) var runs = 0
+
+  init(_ items: [Int], stays: Bool = false) {
+    self.items = items
+    self.stays = stays
+  }
+
+  func run(_ context: SourceContext<Int>) async throws {
+    runs += 1
+    for item in items where !context.stop.isRequested {
+      guard await context.emit(item) else { return }
+    }
+    if stays { await context.stop.wait() }
+  }
+}
+
+/// Fails at once.
+actor BrokenSource: SourceStage {
+  private let message: String
+
+  init(_ message: String) { self.message = message }
+
+  func run(_ context: SourceContext<Int>) async throws { throw TestError(description: message) }
+}
+
 /// Fails each time; worth two attempts, and quick ones.
 actor ChoosySource: SourceStage {
   private var runs = 0

@@ -176,6 +176,9 @@ final class Inbox<Element: Sendable>: Sendable {
     }
   }
 
+  /// How many lanes are not finished.
+  var openLanes: Int { state.withLock { $0.open.count } }
+
   // MARK: - One look under the lock
 
   private enum Taken {

@@ -86,8 +86,10 @@ final class Roster: Sendable {
       guard problems.isEmpty else { return problems }
       var joined: [Edge] = []
       for edge in edges {
-        let terms = EdgeTerms(capacity: edge.capacity, overflow: edge.overflow) { [weak self] in
-          self?.settle(node.name)
+        // The name, not the node: the edge belongs to the node, which would never be destroyed.
+        let terms = EdgeTerms(capacity: edge.capacity, overflow: edge.overflow) {
+          [weak self, name = node.name] in
+          self?.settle(name)
         }
         let consumer = state.members.first { $0.node.name == edge.stage }?.node
         if let counts = consumer.flatMap({ node.connect(to: $0, by: terms) }) {
@@ -131,7 +133,8 @@ final class Roster: Sendable {
     if edges.isEmpty { problems.append("no stage takes what it emits") }
     for edge in edges {
       if edge.capacity < 1 {
-        problems.append("its edge to '\(edge.stage)' has room for \(edge.capacity) items; it needs at least 1")
+        problems.append(
+          "its edge to '\(edge.stage)' has room for \(edge.capacity) items; it needs at least 1")
       }
       guard let consumer = state.members.first(where: { $0.node.name == edge.stage })?.node else {
         let takers = state.members.map(\.node).filter { $0.inputType != nil }.map(\.name)
@@ -156,10 +159,12 @@ final class Roster: Sendable {
       let byName = Dictionary(
         definition.nodes.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
       return definition.edges.compactMap { edge in
-        let terms = EdgeTerms(capacity: edge.capacity, overflow: edge.overflow) { [weak self] in
-          self?.settle(edge.from)
+        let terms = EdgeTerms(capacity: edge.capacity, overflow: edge.overflow) {
+          [weak self, name = edge.from] in
+          self?.settle(name)
         }
-        guard let from = byName[edge.from], let to = byName[edge.to], let counts = from.connect(to: to, by: terms)
+        guard let from = byName[edge.from], let to = byName[edge.to],
+          let counts = from.connect(to: to, by: terms)
         else { return "the edge \(edge.from) → \(edge.to) cannot be joined" }
         state.edges.append(Edge(from: edge.from, to: edge.to, counts: counts))
         return nil
@@ -243,7 +248,8 @@ final class Roster: Sendable {
 
   /// Marks a source as being removed and stops it.
   func beginRemoval(of name: String) throws(GraphError) -> Removal {
-    let found = state.withLock { state -> Result<(node: any GraphNode, removal: Removal, isStarted: Bool), GraphError> in
+    let found = state.withLock {
+      state -> Result<(node: any GraphNode, removal: Removal, isStarted: Bool), GraphError> in
       guard let index = state.members.firstIndex(where: { $0.node.name == name }) else {
         return .failure(.cannotRemove(source: name, problem: Self.absence(in: state)))
       }
