@@ -6,7 +6,7 @@ import Testing
 struct FairnessTests {
   @Test("busy lanes get equal shares, whatever their capacities, policies and rates")
   func shares() async throws {
-    let inbox = Inbox<Int>()
+    let inbox = Inbox<Int>(stage: "taker")
     let terms: [(capacity: Int, policy: OverflowPolicy)] = [
       (1, .dropOldest), (3, .dropNewest), (32, .dropOldest), (8, .suspend), (16, .dropOldest),
       (4, .dropOldest),
@@ -36,7 +36,7 @@ struct FairnessTests {
 
   @Test("shares stay equal while other lanes come and go")
   func comingAndGoing() async throws {
-    let inbox = Inbox<Int>()
+    let inbox = Inbox<Int>(stage: "taker")
     let stay = try (0..<2).map { _ in try #require(inbox.addLane(capacity: 4, policy: .suspend)) }
     var counts = [0, 0]
     for round in 0..<500 {

@@ -200,7 +200,7 @@ struct RosterRaceTests {
 
   @Test("an inbox forgets lanes that are closed and empty, and counts what comes too late")
   func lanes() async throws {
-    let inbox = Inbox<Int>()
+    let inbox = Inbox<Int>(stage: "taker")
     let stay = try #require(inbox.addLane(capacity: 1, policy: .suspend))
     let finished = Tally()
     for number in 0..<10_000 {

@@ -115,6 +115,51 @@ struct ManySourcesTests {
     #expect(run.errorLines.count == 1 && run.errors.contains("gone.mp4"))
   }
 
+  @Test("goes on with the others when a source fails for good, and ends with its error")
+  func failureOfOne() async throws {
+    let text = """
+      sources:
+        good: {input: \(try await clip("good.mp4", frames: 30)), pacing: realtime}
+        dead:
+          input: rtsp://127.0.0.1:9/nothing
+          reconnect: {min_delay: 10ms, max_delay: 10ms, max_attempts: 2}
+      stages: {detect: {from: [good, dead], model: m}}
+      sinks: {jsonl: {from: detect, path: \(scratch.path("events.jsonl"))}}
+      """
+    let backend = try FakeModel.backend { _ in FakeModel.nothing }
+    let failure = await #expect(throws: EyrieFailure.self) {
+      try await DetectionRun(try PipelineFileFixture.file(text).plan(), backend: backend).run(
+        stop: StopSignal(), reporter: .silent)
+    }
+    #expect(failure?.description.hasPrefix("1 of 2 sources failed: rtsp://127.0.0.1:9/nothing: ") == true)
+    #expect(failure?.kind == .run)
+    let log = try EventLog(path: scratch.path("events.jsonl"))
+    #expect(log.detections.count == 30)
+    let states = log.stream.filter { $0.source.value == "dead" }.map(\.state)
+    #expect(states == [.reconnecting, .reconnecting, .failed])
+    #expect(log.stream.filter { $0.source.value == "good" }.map(\.state) == [.connected, .ended])
+  }
+
+  @Test("fails when every source has, with the first error")
+  func failureOfAll() async throws {
+    let reconnect = "reconnect: {min_delay: 10ms, max_delay: 10ms, max_attempts: 1}"
+    let text = """
+      sources:
+        a: {input: "rtsp://127.0.0.1:9/a", \(reconnect)}
+        b: {input: "rtsp://127.0.0.1:9/b", \(reconnect)}
+      stages: {detect: {from: [a, b], model: m}}
+      sinks: {jsonl: {from: detect, path: \(scratch.path("events.jsonl"))}}
+      """
+    let backend = try FakeModel.backend { _ in FakeModel.nothing }
+    let failure = await #expect(throws: EyrieFailure.self) {
+      try await DetectionRun(try PipelineFileFixture.file(text).plan(), backend: backend).run(
+        stop: StopSignal(), reporter: .silent)
+    }
+    #expect(failure?.description.hasPrefix("2 of 2 sources failed: rtsp://127.0.0.1:9/a: ") == true)
+    let states = try EventLog(path: scratch.path("events.jsonl")).stream.map(\.state)
+    #expect(states.count { $0 == .failed } == 2)
+  }
+
   @Test("leads sources through several detectors to several sinks, as a file says")
   func detectorsAndSinks() async throws {
     let first = try await clip("first.mp4", frames: 9)
