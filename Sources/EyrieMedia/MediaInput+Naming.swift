@@ -30,8 +30,8 @@ extension MediaInput {
     }
   }
 
-  /// A short name for people and events: the file's name without its extension, or the host and path of an
-  /// address, without credentials. Never empty.
+  /// A short name for people and events: the file's name without its extension, or the host, port and path of
+  /// an address, without credentials. Never empty.
   public var shortName: String {
     let name: String
     switch locate() {
@@ -41,12 +41,17 @@ extension MediaInput {
       name = stem.isEmpty ? last : stem
     case .url(let address), .unknownScheme(let address):
       let parts = URLComponents(string: address)
-      name = Redaction.secretValues([parts?.host, parts?.path].compactMap { $0 }.joined())
+      // Two cameras behind one gateway differ by nothing else.
+      let port = parts?.port.flatMap {
+        Self.usualPorts[parts?.scheme?.lowercased() ?? ""] == $0 ? nil : ":\($0)"
+      }
+      name = Redaction.secretValues([parts?.host, port, parts?.path].compactMap { $0 }.joined())
         .trimmingCharacters(in: CharacterSet(charactersIn: "/"))
     }
     return name.isEmpty ? "source" : String(name.prefix(100))
   }
 
+  private static let usualPorts = ["rtsp": 554, "rtsps": 322, "rtmp": 1935, "http": 80, "https": 443]
   private static let liveSchemes: Set<String> = [
     "rtsp", "rtsps", "rtspu", "rtspt", "udp", "rtp", "srtp", "rtmp", "rtmps", "rtmpt", "srt", "mmsh", "mmst",
     "rist",

@@ -39,7 +39,8 @@ import Testing
   }
 
   @Test(arguments: [
-    ("rtsp://user:pass@cam:554/live/1", "cam/live/1"),
+    ("rtsp://user:pass@cam:554/live/1", "cam/live/1"), ("rtsp://gate:8554/live", "gate:8554/live"),
+    ("http://[::1]:8080/a.m3u8", "[::1]:8080/a.m3u8"), ("udp://@:5000", ":5000"),
     ("rtsp://10.0.0.1/user=admin_password=tlJ_channel=1.sdp", "10.0.0.1/user=***_password=***_channel=1.sdp"),
   ])
   func shortNamesDoNotTellSecrets(argument: String, name: String) {
