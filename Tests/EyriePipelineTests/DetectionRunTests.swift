@@ -82,6 +82,28 @@ struct DetectionRunTests {
     #expect(lines.all.filter { $0.contains("Broken") }.count == 2)
   }
 
+  @Test("fails when inference failed on every frame until the time was over")
+  func failingUntilStopped() async throws {
+    let scratch = try Scratch()
+    try await Clip.pattern(scratch.path("clip.mp4"), frames: 9)
+    var options = RunOptions(input: scratch.path("clip.mp4"), model: "fake")
+    options.loop = true
+    options.jsonl = scratch.path("events.jsonl")
+    let stop = StopSignal()
+    let calls = Counter()
+    let run = try DetectionRun(
+      options,
+      backend: try FakeModel.backend { _ in
+        if calls.next() == 20 { stop.request() }
+        throw Broken()
+      })
+    let failure = await #expect(throws: EyrieFailure.self) {
+      try await run.run(stop: stop, reporter: .silent)
+    }
+    #expect(failure?.description.contains("frames could be processed (inference_failed)") == true)
+    #expect(try EventLog(path: scratch.path("events.jsonl")).stream.map(\.state) == [.failed])
+  }
+
   @Test("fails when inference failed on every frame, and still writes the summary")
   func failingEveryFrame() async throws {
     let scratch = try Scratch()

@@ -16,7 +16,7 @@ struct StageTests {
     let scratch = try Scratch()
     try await Clip.pattern(scratch.path("clip.mp4"), frames: count, size: size)
     let reader = try VideoReader(MediaInput(scratch.path("clip.mp4")))
-    let source = RunningSource(try SourceID("clip"))
+    let source = RunningSource(try SourceID("clip"), input: MediaInput("clip.mp4"))
     var frames: [SourceFrame] = []
     while let frame = try reader.nextFrame() {
       frames.append(SourceFrame(frame, from: source, arrival: frame.arrival))

@@ -71,11 +71,12 @@ public struct DetectionRun: Sendable {
     }
     let execution = GraphExecution(
       graph: graph, meter: meter, outlets: outlets, plan: plan, reporter: reporter)
-    var outcome = await execution.run(stop: stop)
-    outcome.failure = outcome.failure ?? failure(of: meter, outcome)
+    let outcome = await execution.run(stop: stop)
 
     // The last event counts too. Subscribers that are slow to take it do not hold up the summary.
-    var failures = [outcome.failure, await outlets.end(meter.sources, outcome)]
+    var failures = [
+      outcome.failure ?? failure(of: meter.sources, outcome), await outlets.end(meter.sources, outcome),
+    ]
     let summary = await SummaryBuilder(
       graph: graph, meter: meter, outlets: outlets, detectors: detectors, outcome: outcome
     ).summary()
@@ -113,29 +114,17 @@ public struct DetectionRun: Sendable {
   // MARK: - After the run
 
   /// What makes a run a failure although its graph came to its end.
-  private func failure(of meter: RunMeter, _ outcome: GraphExecution.Outcome) -> EyrieFailure? {
-    let sources = meter.sources
-    var failures: [String] = []
-    for (source, plan) in zip(sources, plan.sources) {
-      let counts = source.counts
-      if case .failed(let message)? = source.end {
-        failures.append(message)
-        continue
-      }
-      // One bad frame is an incident. When every frame was bad, the source has failed.
-      let failed = counts.lost.filter { $0.key != "decode" }.values.flatMap(\.self)
-        .filter { !["queue_full", "shutdown"].contains($0.key) }.reduce(0) { $0 + $1.value }
-      if failed > 0, counts.inferred == 0 {
-        let reason = outcome.incidents.first.map { ": " + $0 } ?? ""
-        failures.append("\(plan.input): not one of \(failed) frames could be processed\(reason)")
-      }
+  private func failure(of sources: [RunningSource], _ outcome: GraphExecution.Outcome) -> EyrieFailure? {
+    let failures = sources.compactMap { source -> String? in
+      if case .failed(let message)? = source.verdict { message } else { nil }
     }
     if let first = failures.first {
-      let text = sources.count == 1 ? first : "\(failures.count) of \(sources.count) sources failed: \(first)"
-      return EyrieFailure(.run, text)
+      let reason = outcome.incidents.first.map { ": " + $0 } ?? ""
+      return sources.count == 1
+        ? EyrieFailure(.run, first + reason)
+        : EyrieFailure(.run, "\(failures.count) of \(sources.count) sources failed: \(first)")
     }
-    // Whoever stops a service while its cameras are away does not want an error; who asked for a time does.
-    if outcome.timeIsUp, sources.allSatisfy({ $0.counts.decoded == 0 }) {
+    if outcome.hadNothing(of: sources) {
       return sources.lazy.compactMap(\.counts.lastFailure).first.map { EyrieFailure(.run, $0) }
     }
     return nil

@@ -14,6 +14,12 @@ struct GraphExecution: Sendable {
     /// CPU seconds of the process during the run.
     var cpuSeconds = 0.0
     var incidents: [String] = []
+
+    /// Whether the time was over without a single frame. Whoever stops a service while its cameras are away does
+    /// not want an error; who asked for a time does.
+    func hadNothing(of sources: [RunningSource]) -> Bool {
+      timeIsUp && sources.allSatisfy { $0.counts.decoded == 0 }
+    }
   }
 
   private enum Child: Sendable {

@@ -144,7 +144,7 @@ struct RunOutlets: Sendable {
 
   /// Tells that a source came to its end while others go on.
   func end(_ source: RunningSource) async {
-    guard let end = source.end else { return }
+    guard let end = source.verdict else { return }
     for group in groups { try? await group.stage.end(source, end) }
   }
 
@@ -170,7 +170,7 @@ struct RunOutlets: Sendable {
     for group in groups {
       for source in sources {
         do throws(StageFailure) {
-          try await group.stage.end(source, end(of: source, outcome))
+          try await group.stage.end(source, end(of: source, among: sources, outcome))
         } catch {
           switch error {
           case .fatal(let underlying): failures.append(EyrieFailure(.run, "\(underlying)"))
@@ -187,10 +187,14 @@ struct RunOutlets: Sendable {
     return failures.first
   }
 
-  private func end(of source: RunningSource, _ outcome: GraphExecution.Outcome) -> RunningSource.End {
-    if case .failed? = source.end { return source.end ?? .ended("stopped") }
+  private func end(
+    of source: RunningSource, among sources: [RunningSource], _ outcome: GraphExecution.Outcome
+  ) -> RunningSource.End {
+    if case .failed(let message)? = source.verdict { return .failed(message) }
+    // A graph that failed took its sources with it, however they would have ended.
     if let failure = outcome.failure { return .failed(failure.description) }
-    return source.end ?? .ended("stopped")
+    if outcome.hadNothing(of: sources), let failure = source.counts.lastFailure { return .failed(failure) }
+    return source.verdict ?? .ended("stopped")
   }
 
   func close() async -> EyrieFailure? {

@@ -55,17 +55,40 @@ final class RunningSource: Sendable {
   }
 
   let id: SourceID
+  /// For messages: without credentials.
+  let input: MediaInput
   private let state = Mutex(State())
   /// Given when the source has ended and no stage holds a frame of it any more.
   private let drained = StopSignal()
 
-  init(_ id: SourceID) {
+  init(_ id: SourceID, input: MediaInput) {
     self.id = id
+    self.input = input
   }
 
   var counts: Counts { state.withLock(\.counts) }
   var results: ResultMeasurements { state.withLock(\.results) }
+
+  /// How it came to its end by itself; nil while it runs, or when it was stopped.
   var end: End? { state.withLock(\.end) }
+
+  /// What is to be said of it when it is over: one bad frame is an incident, but a source of which every frame was
+  /// bad has failed. nil for one that was stopped.
+  var verdict: End? {
+    state.withLock { state in
+      if case .failed? = state.end { return state.end }
+      guard state.counts.inferred == 0 else { return state.end }
+      let reasons = state.counts.lost.filter { $0.key != "decode" }.values.flatMap(\.self)
+        .filter { !Self.innocent.contains($0.key) }
+      let failed = reasons.reduce(0) { $0 + $1.value }
+      guard failed > 0 else { return state.end }
+      let names = Set(reasons.map(\.key)).sorted().joined(separator: ", ")
+      return .failed("\(input): not one of \(failed) frames could be processed (\(names))")
+    }
+  }
+
+  /// Losses that say nothing against the frame.
+  private static let innocent: Set = ["queue_full", "shutdown"]
 
   func update<Value: Sendable>(_ change: (inout Counts) -> Value) -> Value {
     state.withLock { change(&$0.counts) }

@@ -46,8 +46,8 @@ struct SummaryBuilder {
   private func summarize(_ source: RunningSource, _ counts: RunningSource.Counts) -> RunSummary.Source {
     let measured = source.results
     var errors = counts.failures
-    // The failure of a single source ends the run, and is one of its own.
-    if case .failed? = source.end {
+    // The failure of a graph with a single source is one of its own.
+    if case .failed? = source.verdict {
       errors += 1
     } else if outcome.failure != nil, meter.sources.count == 1 {
       errors += 1

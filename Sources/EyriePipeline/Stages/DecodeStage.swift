@@ -26,7 +26,7 @@ actor DecodeStage: SourceStage {
   init(_ plan: SourcePlan, log: @escaping @Sendable (String) -> Void = { _ in }) {
     self.plan = plan
     self.log = log
-    source = RunningSource(plan.id)
+    source = RunningSource(plan.id, input: plan.input)
     executor = ThreadExecutor(name: "decode")
   }
 
@@ -60,7 +60,7 @@ actor DecodeStage: SourceStage {
     do throws(MediaError) {
       reader = try connect(stop: context.stop)
     } catch {
-      if context.stop.isRequested { return source.finish(.ended("stopped")) }
+      if context.stop.isRequested { return }
       throw error
     }
     defer {
@@ -79,7 +79,7 @@ actor DecodeStage: SourceStage {
       }
       let start = ContinuousClock.now
       guard let frame = try nextFrame(of: reader, stop: context.stop) else {
-        if context.stop.isRequested { break }
+        if context.stop.isRequested { return }
         if plan.reconnect != nil { throw MediaError.ended(plan.input) }
         return source.finish(.ended("end of stream"))
       }
@@ -88,7 +88,7 @@ actor DecodeStage: SourceStage {
       isFirst = false
       var arrival = begin.map { max($0, frame.arrival) } ?? frame.arrival
       if plan.pacing == .realtime {
-        guard let due = await pacer.wait(for: frame.ptsNanoseconds, stop: context.stop) else { break }
+        guard let due = await pacer.wait(for: frame.ptsNanoseconds, stop: context.stop) else { return }
         arrival = due
       }
       let session = source.update { counts in
@@ -97,10 +97,9 @@ actor DecodeStage: SourceStage {
       }
       guard
         await context.emit(SourceFrame(frame, from: source, arrival: arrival, session: session))
-      else { break }
+      else { return }
       emitted += 1
     }
-    source.finish(.ended("stopped"))
   }
 
   func recovery(from error: any Error, backoff: Backoff) -> SourceRecovery {
