@@ -3,9 +3,12 @@ import CFFmpeg
 /// Writes frames upright, with square pixels, as packed 8-bit RGB or BGR into a rectangle of a canvas.
 ///
 /// Bilinear, area-weighted when it shrinks; the same pixels as FFmpeg's
-/// `scale=W:H:flags=bilinear,format=rgb24`. There are three ways to them:
+/// `scale=W:H:flags=bilinear,format=rgb24`. Video whose pixels share colours is shown at its own size and larger
+/// with the colours spread smoothly, as FFmpeg's `accurate_rnd+full_chroma_int` does (to the bit where swscale
+/// does all, within 3 where `YUVToRGB` does its part). There are four ways to them:
 /// - Ordinary video that is made smaller: swscale scales the planes, and `YUVToRGB` writes the colours into
 ///   the caller's memory, in 0.4 to 0.6 of the time that swscale alone takes (scalar code).
+/// - Video at its own size and larger: likewise, by way of 4:4:4 planes.
 /// - Anything else: swscale writes into the caller's memory.
 /// - Turned or mirrored pictures, and rectangles whose rows swscale would overrun: swscale writes into scratch
 ///   memory, from which the picture is copied.
@@ -16,13 +19,15 @@ import CFFmpeg
 public final class FrameScaler {
   private var context: ScaleContext?
   private let scratch = ScratchBuffer()
+  /// The picture before it is turned, where `scratch` holds its planes.
+  private let stored = ScratchBuffer()
 
   /// swscale promises no more than that rows are written in blocks: depending on its version and the CPU
   /// it may write so many bytes past the end of a row that is no multiple of `blockPixels`.
   private static let overrunBytes = 64
   private static let blockPixels = 32
 
-  /// Whether to take the first way where it can be taken. A debug build leaves all to swscale: without
+  /// Whether to take the first two ways where they can be taken. A debug build leaves all to swscale: without
   /// optimisation `YUVToRGB` takes half a second for 640×360 pixels.
   var convertsColours: Bool = {
     #if DEBUG
@@ -58,20 +63,29 @@ public final class FrameScaler {
     let context = try context(for: frame, target: target)
     let rowBytes = target.canvasWidth * 3
     let content = canvas + (target.y * rowBytes + target.x * 3)
-    if let toRGB = context.toRGB {
-      let planes = try scaledPlanes(context, frame)
-      toRGB.convert(planes, width: target.width, height: target.height, to: content, rowBytes: rowBytes)
-    } else if orientation == .upright, toleratesOverrun(target) {
-      try run(context, frame, to: ScaleContext.Planes(packed: content, rowBytes: rowBytes))
+    if orientation == .upright, context.toRGB != nil || toleratesOverrun(target) {
+      try write(context, frame, to: content, rowBytes: rowBytes)
     } else {
-      let scratchRowBytes = Self.scratchRowBytes(Int(context.key.targetWidth) * 3)
-      let stored = try reserve(scratchRowBytes * Int(context.key.targetHeight), frame)
-      try run(context, frame, to: ScaleContext.Planes(packed: stored, rowBytes: scratchRowBytes))
+      let storedRowBytes = Self.scratchRowBytes(Int(context.key.targetWidth) * 3)
+      let stored = try reserve(stored, storedRowBytes * Int(context.key.targetHeight), frame)
+      try write(context, frame, to: stored, rowBytes: storedRowBytes)
       PixelTurn.copy(
-        from: stored, sourceRowBytes: scratchRowBytes, to: content, targetRowBytes: rowBytes,
+        from: stored, sourceRowBytes: storedRowBytes, to: content, targetRowBytes: rowBytes,
         width: target.width, height: target.height, orientation: orientation)
     }
     pad(canvas, target)
+  }
+
+  /// Writes packed pixels, as stored.
+  private func write(
+    _ context: ScaleContext, _ frame: VideoFrame, to pixels: UnsafeMutablePointer<UInt8>, rowBytes: Int
+  ) throws(MediaError) {
+    guard let toRGB = context.toRGB else {
+      return try run(context, frame, to: ScaleContext.Planes(packed: pixels, rowBytes: rowBytes))
+    }
+    toRGB.convert(
+      try scaledPlanes(context, frame), width: Int(context.key.targetWidth),
+      height: Int(context.key.targetHeight), to: pixels, rowBytes: rowBytes)
   }
 
   /// Whether what swscale writes past a row's end lands in padding of the same row, which is written
@@ -81,13 +95,14 @@ public final class FrameScaler {
       || (target.canvasWidth - target.x - target.width) * 3 >= Self.overrunBytes
   }
 
-  /// The frame as 4:2:2 planes in scratch memory.
+  /// The frame as planes in scratch memory.
   private func scaledPlanes(
     _ context: ScaleContext, _ frame: VideoFrame
   ) throws(MediaError) -> YUVToRGB.Planes {
     let (width, height) = (Int(context.key.targetWidth), Int(context.key.targetHeight))
-    let (luma, chroma) = (Self.scratchRowBytes(width), Self.scratchRowBytes(width / 2))
-    let y = try reserve((luma + 2 * chroma) * height, frame)
+    let chromaWidth = context.key.targetFormat == AV_PIX_FMT_YUV444P.rawValue ? width : width / 2
+    let (luma, chroma) = (Self.scratchRowBytes(width), Self.scratchRowBytes(chromaWidth))
+    let y = try reserve(scratch, (luma + 2 * chroma) * height, frame)
     let u = y + luma * height
     let v = u + chroma * height
     try run(
@@ -99,11 +114,13 @@ public final class FrameScaler {
   /// Room for a row and what is written or read past its end, in a multiple of what swscale aligns to.
   private static func scratchRowBytes(_ rowBytes: Int) -> Int { (rowBytes + overrunBytes + 63) / 64 * 64 }
 
-  private func reserve(_ count: Int, _ frame: VideoFrame) throws(MediaError) -> UnsafeMutablePointer<UInt8> {
-    guard let stored = scratch.reserve(count) else {
+  private func reserve(
+    _ buffer: ScratchBuffer, _ count: Int, _ frame: VideoFrame
+  ) throws(MediaError) -> UnsafeMutablePointer<UInt8> {
+    guard let bytes = buffer.reserve(count) else {
       throw MediaError(.outOfMemory, "frame \(frame.index)", "out of memory while scaling")
     }
-    return stored
+    return bytes
   }
 
   /// The kinds of picture that most decoders give.
@@ -126,16 +143,34 @@ public final class FrameScaler {
       && target.height * 16 >= height && target.width * 16 >= width
   }
 
+  /// Whether pixels share colours, and the picture is made larger, or smaller by less than 1/17: then it would
+  /// show that they do. Where it is made smaller each of the target's pixels covers several samples anyway.
+  static func isSmooth(_ frame: VideoFrame, _ target: ScaleTarget) -> Bool {
+    guard let format = av_pix_fmt_desc_get(AVPixelFormat(frame.picture.pointee.format))?.pointee else {
+      return false
+    }
+    let (width, height) = (frame.geometry.codedWidth, frame.geometry.codedHeight)
+    let swaps = frame.geometry.orientation.swapsSides
+    let (targetWidth, targetHeight) = swaps ? (target.height, target.width) : (target.width, target.height)
+    return format.log2_chroma_w + format.log2_chroma_h > 0 && format.flags & UInt64(AV_PIX_FMT_FLAG_RGB) == 0
+      && targetHeight * 17 > height * 16 && targetWidth * 17 > width * 16
+  }
+
   private func context(for frame: VideoFrame, target: ScaleTarget) throws(MediaError) -> ScaleContext {
     let picture = frame.picture.pointee
     let swaps = frame.geometry.orientation.swapsSides
-    let packed = target.pixelOrder == .rgb ? AV_PIX_FMT_RGB24 : AV_PIX_FMT_BGR24
+    let isSmooth = Self.isSmooth(frame, target)
+    var written = target.pixelOrder == .rgb ? AV_PIX_FMT_RGB24 : AV_PIX_FMT_BGR24
+    if convertsColours {
+      if isSmooth { written = AV_PIX_FMT_YUV444P }
+      if Self.writesYUV(frame, target) { written = AV_PIX_FMT_YUV422P }
+    }
     let key = ScaleContext.Key(
       width: picture.width, height: picture.height, format: picture.format,
       colorSpace: picture.colorspace.rawValue, colorRange: picture.color_range.rawValue,
       targetWidth: Int32(swaps ? target.height : target.width),
       targetHeight: Int32(swaps ? target.width : target.height),
-      targetFormat: (convertsColours && Self.writesYUV(frame, target) ? AV_PIX_FMT_YUV422P : packed).rawValue)
+      targetFormat: written.rawValue, isSmooth: isSmooth, isBGR: target.pixelOrder == .bgr)
     if let context, context.key == key { return context }
     context = nil
     guard let fresh = ScaleContext(key) else {

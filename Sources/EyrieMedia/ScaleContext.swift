@@ -1,6 +1,7 @@
 import CFFmpeg
 
-/// One set-up of swscale: from one kind of picture to one size of packed RGB or BGR, or of planar YUV 4:2:2.
+/// One set-up of swscale: from one kind of picture to one size of packed RGB or BGR, or of planar YUV
+/// 4:2:2 or 4:4:4.
 final class ScaleContext {
   /// Everything that the set-up depends on.
   struct Key: Hashable {
@@ -12,6 +13,10 @@ final class ScaleContext {
     var targetWidth: Int32
     var targetHeight: Int32
     var targetFormat: Int32
+    /// Whether colours are spread over the pixels that share them, at the target's full width.
+    var isSmooth: Bool
+    /// Whether blue comes first in the end.
+    var isBGR: Bool
   }
 
   /// Where swscale writes to: one plane, or three. Tuples, not arrays: no allocation.
@@ -46,9 +51,13 @@ final class ScaleContext {
       sws_isSupportedOutput(AVPixelFormat(key.targetFormat)) > 0, let context = sws_alloc_context()
     else { return nil }
     let handle = UnsafeMutableRawPointer(context)
-    let writesYUV = key.targetFormat == AV_PIX_FMT_YUV422P.rawValue
+    let writes444 = key.targetFormat == AV_PIX_FMT_YUV444P.rawValue
+    let writesYUV = writes444 || key.targetFormat == AV_PIX_FMT_YUV422P.rawValue
     // The vertical scalers for planes that swscale takes by default are approximations; the one for RGB is not.
-    let flags = SWS_BILINEAR | (writesYUV ? SWS_ACCURATE_RND : 0)
+    // At the picture's own size swscale would by default repeat each colour sample over four pixels.
+    var flags = SWS_BILINEAR
+    if writesYUV || key.isSmooth { flags |= SWS_ACCURATE_RND }
+    if key.isSmooth, !writesYUV { flags |= SWS_FULL_CHR_H_INT }
     var options: [(String, Int64)] = [
       ("srcw", Int64(key.width)), ("srch", Int64(key.height)), ("src_format", Int64(key.format)),
       ("dstw", Int64(key.targetWidth)), ("dsth", Int64(key.targetHeight)),
@@ -67,7 +76,13 @@ final class ScaleContext {
       sws_freeContext(context)
       return nil
     }
-    toRGB = writesYUV ? colours.map { YUVToRGB(matrix: $0.matrix, isFullRange: $0.isFullRange) } : nil
+    toRGB =
+      !writesYUV
+      ? nil
+      : colours.map {
+        YUVToRGB(
+          matrix: $0.matrix, isFullRange: $0.isFullRange, hasFullChroma: writes444, isBGR: key.isBGR)
+      }
     self.key = key
     self.context = context
   }

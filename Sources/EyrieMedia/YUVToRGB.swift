@@ -1,5 +1,5 @@
-/// Turns rows of 8-bit YUV 4:2:2 into packed RGB: to the bit what swscale's own routine gives (`yuv2rgb_X_c`
-/// with the tables of `ff_yuv2rgb_c_init_tables`), sixteen pixels at once instead of two.
+/// Turns rows of 8-bit YUV 4:2:2 or 4:4:4 into packed RGB or BGR, sixteen pixels at once instead of two: of 4:2:2
+/// to the bit what swscale's own routine gives (`yuv2rgb_X_c` with the tables of `ff_yuv2rgb_c_init_tables`).
 ///
 /// swscale's tables amount to this, where `>>` rounds down, all numbers are integers and c(V→R), c(U→B) are
 /// the positive, c(U→G), c(V→G) the negative coefficients of the inverse matrix times 65536:
@@ -22,7 +22,7 @@ struct YUVToRGB {
   /// Pixels that are computed together; so many may be read past the end of a row, luma and chroma alike.
   static let blockWidth = 16
 
-  /// Three planes, chroma at half the width and full height.
+  /// Three planes, chroma at full height and half the width, or full width where `hasFullChroma`.
   struct Planes {
     var y: UnsafePointer<UInt8>
     var u: UnsafePointer<UInt8>
@@ -48,6 +48,8 @@ struct YUVToRGB {
   }
 
   private let isFullRange: Bool
+  private let hasFullChroma: Bool
+  private let isBGR: Bool
   private let redV: Fraction
   private let greenU: Fraction
   private let greenV: Fraction
@@ -58,14 +60,18 @@ struct YUVToRGB {
 
   /// - Parameter matrix: V→R, U→B, −U→G, −V→G as `sws_getCoefficients` has them: for limited range, times
   ///   65536. All its matrices satisfy (1).
-  init(matrix: (Int, Int, Int, Int), isFullRange: Bool) {
+  init(matrix: (Int, Int, Int, Int), isFullRange: Bool, hasFullChroma: Bool = false, isBGR: Bool = false) {
     self.isFullRange = isFullRange
+    self.hasFullChroma = hasFullChroma
+    self.isBGR = isBGR
     // The same roundings as swscale's.
     func scaled(_ coefficient: Int) -> Int {
       isFullRange
         ? (coefficient * 224 / 255 * 65536 + 0x8000) / 65536
         : (coefficient * 65536 + 0x8000) / LimitedRange.lumaScale
     }
+    // U and V change places, in the matrix as in the planes: then red and blue do.
+    let matrix = isBGR ? (matrix.1, matrix.0, matrix.3, matrix.2) : matrix
     let (vr, ub, ug, vg) = (scaled(matrix.0), scaled(matrix.1), scaled(-matrix.2), scaled(-matrix.3))
     let bias = isFullRange ? 0 : LimitedRange.bias
     func constant(_ value: Int) -> Words { Words(repeating: UInt16(truncatingIfNeeded: value + bias)) }
@@ -81,59 +87,65 @@ struct YUVToRGB {
   /// Converts a picture.
   ///
   /// - Parameters:
-  ///   - width: In pixels; even.
+  ///   - width: In pixels; even, unless `hasFullChroma`.
   ///   - target: Nothing outside the `3·width` bytes of each row is written.
   func convert(
     _ planes: Planes, width: Int, height: Int, to target: UnsafeMutablePointer<UInt8>, rowBytes: Int
   ) {
-    if isFullRange {
-      convert(planes, width, height, target, rowBytes, FullRange.self)
-    } else {
-      convert(planes, width, height, target, rowBytes, LimitedRange.self)
+    var planes = planes
+    if isBGR { swap(&planes.u, &planes.v) }
+    switch (isFullRange, hasFullChroma) {
+    case (true, false): convert(planes, width, height, target, rowBytes, FullRange.self, HalfChroma.self)
+    case (false, false): convert(planes, width, height, target, rowBytes, LimitedRange.self, HalfChroma.self)
+    case (true, true): convert(planes, width, height, target, rowBytes, FullRange.self, FullChroma.self)
+    case (false, true): convert(planes, width, height, target, rowBytes, LimitedRange.self, FullChroma.self)
     }
   }
 
-  private func convert<Range: LumaRange>(
+  private func convert<Range: LumaRange, Chroma: ChromaWidth>(
     _ planes: Planes, _ width: Int, _ height: Int, _ target: UnsafeMutablePointer<UInt8>, _ rowBytes: Int,
-    _ range: Range.Type
+    _ range: Range.Type, _ chroma: Chroma.Type
   ) {
     let last = (width - 1) / Self.blockWidth
+    let chromaStep = Chroma.isFull ? 16 : 8
     for row in 0..<height {
       let y = UnsafeRawPointer(planes.y + row &* planes.lumaRowBytes)
       let u = UnsafeRawPointer(planes.u + row &* planes.chromaRowBytes)
       let v = UnsafeRawPointer(planes.v + row &* planes.chromaRowBytes)
       let to = UnsafeMutableRawPointer(target + row &* rowBytes)
       for block in 0..<last {
-        convertBlock(y + 16 &* block, u + 8 &* block, v + 8 &* block, to + 48 &* block, range)
+        let at = chromaStep &* block
+        convertBlock(y + 16 &* block, u + at, v + at, to + 48 &* block, range, chroma)
       }
       // The last block writes 50 bytes, whatever is left of the row.
       var rest = SIMD64<UInt8>()
       withUnsafeMutableBytes(of: &rest) { rest in
         guard let base = rest.baseAddress else { return }
-        convertBlock(y + 16 &* last, u + 8 &* last, v + 8 &* last, base, range)
+        let at = chromaStep &* last
+        convertBlock(y + 16 &* last, u + at, v + at, base, range, chroma)
         (to + 48 &* last).copyMemory(from: base, byteCount: 3 &* (width &- 16 &* last))
       }
     }
   }
 
-  /// Sixteen pixels, of which eight share their chroma with the other eight. Writes 48 bytes, and then 2 more.
+  /// Sixteen pixels: eight even ones, and eight odd ones. Writes 48 bytes, and then 2 more.
   @inline(__always)
-  private func convertBlock<Range: LumaRange>(
+  private func convertBlock<Range: LumaRange, Chroma: ChromaWidth>(
     _ y: UnsafeRawPointer, _ u: UnsafeRawPointer, _ v: UnsafeRawPointer, _ to: UnsafeMutableRawPointer,
-    _: Range.Type
+    _: Range.Type, _: Chroma.Type
   ) {
-    let u = Words(truncatingIfNeeded: u.loadUnaligned(as: SIMD8<UInt8>.self))
-    let v = Words(truncatingIfNeeded: v.loadUnaligned(as: SIMD8<UInt8>.self))
-    let red = redV.of(v) &+ v &+ redConstant
-    let green = greenU.of(u) &+ greenV.of(v) &- u &- v &+ greenConstant
-    let blue = blueU.of(u) &+ u &+ blueConstant
+    let (evenU, oddU) = Chroma.load(u)
+    let (evenV, oddV) = Chroma.load(v)
+    let (evenRed, evenGreen, evenBlue) = offsets(evenU, evenV)
+    let (oddRed, oddGreen, oddBlue) =
+      Chroma.isFull ? offsets(oddU, oddV) : (evenRed, evenGreen, evenBlue)
     let luma = y.loadUnaligned(as: Words.self)
     let even = luma & 0xFF
     let odd = luma &>> 8
     // The three 16-bit words of two neighbouring pixels: RG BR GB.
-    let first = Range.clipped(even &+ red) | Range.clipped(even &+ green) &<< 8
-    let second = Range.clipped(even &+ blue) | Range.clipped(odd &+ red) &<< 8
-    let third = Range.clipped(odd &+ green) | Range.clipped(odd &+ blue) &<< 8
+    let first = Range.clipped(even &+ evenRed) | Range.clipped(even &+ evenGreen) &<< 8
+    let second = Range.clipped(even &+ evenBlue) | Range.clipped(odd &+ oddRed) &<< 8
+    let third = Range.clipped(odd &+ oddGreen) | Range.clipped(odd &+ oddBlue) &<< 8
     // Interleaved with a word of zeros, which the next two pixels overwrite.
     var lower = SIMD16<UInt16>()
     lower.evenHalf = first
@@ -145,6 +157,44 @@ struct YUVToRGB {
     words.oddHalf = unsafeBitCast(upper, to: SIMD8<UInt32>.self)
     let pairs = unsafeBitCast(words, to: SIMD8<UInt64>.self)
     for pair in 0..<8 { to.storeBytes(of: pairs[pair], toByteOffset: 6 &* pair, as: UInt64.self) }
+  }
+
+  /// What chroma adds to luma, for red, green and blue.
+  @inline(__always)
+  private func offsets(_ u: Words, _ v: Words) -> (Words, Words, Words) {
+    (
+      redV.of(v) &+ v &+ redConstant, greenU.of(u) &+ greenV.of(v) &- u &- v &+ greenConstant,
+      blueU.of(u) &+ u &+ blueConstant
+    )
+  }
+
+  /// How chroma lies beside luma.
+  private protocol ChromaWidth {
+    static var isFull: Bool { get }
+    /// The samples of eight even and of eight odd pixels.
+    static func load(_ samples: UnsafeRawPointer) -> (even: SIMD8<UInt16>, odd: SIMD8<UInt16>)
+  }
+
+  /// Two neighbours share a sample.
+  private enum HalfChroma: ChromaWidth {
+    static var isFull: Bool { false }
+
+    @inline(__always)
+    static func load(_ samples: UnsafeRawPointer) -> (even: SIMD8<UInt16>, odd: SIMD8<UInt16>) {
+      let shared = Words(truncatingIfNeeded: samples.loadUnaligned(as: SIMD8<UInt8>.self))
+      return (shared, shared)
+    }
+  }
+
+  /// Each pixel has its own.
+  private enum FullChroma: ChromaWidth {
+    static var isFull: Bool { true }
+
+    @inline(__always)
+    static func load(_ samples: UnsafeRawPointer) -> (even: SIMD8<UInt16>, odd: SIMD8<UInt16>) {
+      let pairs = samples.loadUnaligned(as: Words.self)
+      return (pairs & 0xFF, pairs &>> 8)
+    }
   }
 
   /// From n (full range) or m (limited range) to a component.

@@ -66,9 +66,7 @@ struct CorpusTests {
       let wanted = try #require(try still.nextFrame())
       let difference = meanDifference(
         try scaler.rgb(frame, width: wanted.width, height: wanted.height), try FrameScaler().rgb(wanted))
-      // The references spread chroma smoothly; at its own size our one pass repeats it. That shows where a
-      // picture is little but edges.
-      #expect(difference <= (frame.height <= 16 ? 16 : 6))
+      #expect(difference <= 6)
     }
   }
 }

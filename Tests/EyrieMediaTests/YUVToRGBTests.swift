@@ -71,6 +71,25 @@ import Testing
     #endif
   }
 
+  /// The same with a colour of each pixel's own, and with red and blue in each other's places.
+  @Test(arguments: [1, 5, 9], [false, true])
+  func fullChromaEqualsTheFormula(matrix number: Int, isFullRange: Bool) throws {
+    let matrix = try Self.matrix(number)
+    let formula = Formula(isFullRange: isFullRange, matrix: matrix)
+    for (width, isBGR) in [(1, false), (15, true), (16, false), (17, true), (333, false), (333, true)] {
+      let converter = YUVToRGB(matrix: matrix, isFullRange: isFullRange, hasFullChroma: true, isBGR: isBGR)
+      let room = width + YUVToRGB.blockWidth
+      let y = (0..<room).map { UInt8(truncatingIfNeeded: $0 * 37 + 11) }
+      let u = (0..<room).map { UInt8(truncatingIfNeeded: $0 * 53 + 7) }
+      let v = (0..<room).map { UInt8(truncatingIfNeeded: $0 * 101 + 3) }
+      let wanted = (0..<width).flatMap { column -> [UInt8] in
+        let pixel = formula.rgb(Int(y[column]), Int(u[column]), Int(v[column]))
+        return isBGR ? pixel.reversed() : pixel
+      }
+      #expect(Self.convert(converter, y, u, v, width: width) == wanted, "width \(width)")
+    }
+  }
+
   private static func convert(
     _ converter: YUVToRGB, _ y: [UInt8], _ u: [UInt8], _ v: [UInt8], width: Int
   ) -> [UInt8] {
