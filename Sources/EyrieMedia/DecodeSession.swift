@@ -7,6 +7,7 @@ final class DecodeSession {
   struct Decoded {
     let picture: UnsafeMutablePointer<AVFrame>
     let geometry: PictureGeometry
+    let codec: String
     let arrival: PacketLedger.Arrival
     let isCorrupt: Bool
   }
@@ -14,8 +15,11 @@ final class DecodeSession {
   /// When to give up looking for a picture; only while opening.
   var deadline: ContinuousClock.Instant?
 
-  private let demuxer: Demuxer
-  private let decoder: VideoDecoder
+  private let source: MediaInput
+  private let options: VideoReader.Options
+  private let interrupt: MediaInterrupt
+  private var demuxer: Demuxer
+  private var decoder: VideoDecoder
   private let isRemote: Bool
   private let isLive: Bool
   private let readTimeout: Duration?
@@ -28,6 +32,10 @@ final class DecodeSession {
   private var readErrors = 0
   private var decodeErrors = 0
   private var lastDecodeStatus: Int32 = 0
+  /// Damaged frames left out since the last that was delivered.
+  private var droppedInARow = 0
+  private var hasDropped = false
+  private var change = StreamChange()
   private var isDraining = false
   private var isFinished = false
   /// Thrown once the frames still in the decoder are out.
@@ -39,16 +47,17 @@ final class DecodeSession {
   private static let maxDecodeErrors = 10_000
   /// So many frames may be held back before the first keyframe; some encoders never send one.
   private static let maxSkippedFrames = 300
+  /// So many damaged frames may be left out in a row.
+  private static let maxDroppedFrames = 1500
 
   init(_ input: MediaInput, options: VideoReader.Options, interrupt: MediaInterrupt) throws(MediaError) {
     let demuxer = try Demuxer(
       input, timeout: options.openTimeout, transport: options.rtspTransport, interrupt: interrupt)
     self.demuxer = demuxer
-    let geometry = demuxer.geometry(of: nil)
-    let isLarge = geometry.codedWidth * geometry.codedHeight > 1920 * 1088
-    decoder = try VideoDecoder(
-      stream: demuxer.stream, threads: options.decoderThreads > 0 ? options.decoderThreads : isLarge ? 2 : 1,
-      input: demuxer.input)
+    self.options = options
+    self.interrupt = interrupt
+    source = input
+    decoder = try Self.decoder(for: demuxer, options)
     isRemote = input.isRemote
     isLive = input.isLive
     readTimeout = options.readTimeout ?? (isRemote ? .seconds(10) : nil)
@@ -61,11 +70,24 @@ final class DecodeSession {
 
   deinit { av_packet_free(&packet) }
 
+  private static func decoder(
+    for demuxer: Demuxer, _ options: VideoReader.Options
+  ) throws(MediaError) -> VideoDecoder {
+    let geometry = demuxer.geometry(of: nil)
+    let isLarge = geometry.codedWidth * geometry.codedHeight > 1920 * 1088
+    return try VideoDecoder(
+      stream: demuxer.stream, threads: options.decoderThreads > 0 ? options.decoderThreads : isLarge ? 2 : 1,
+      input: demuxer.input)
+  }
+
   var isRewindable: Bool { demuxer.isRewindable }
 
   private var frameRate: Double? { demuxer.frameRate(stated: decoder.frameRate) }
 
   var clock: Timeline.Clock { demuxer.clock(frameRate: frameRate) }
+
+  /// FFmpeg's name of the codec.
+  var codec: String { String(cString: avcodec_get_name(demuxer.stream.pointee.codecpar.pointee.codec_id)) }
 
   /// What the header says, or with a frame what that shows.
   func description(of frame: VideoFrame?) -> MediaDescription {
@@ -77,7 +99,7 @@ final class DecodeSession {
       input: demuxer.input, format: demuxer.formatName,
       video: MediaDescription.Video(
         streamIndex: Int(demuxer.stream.pointee.index),
-        codec: String(cString: avcodec_get_name(parameters.codec_id)),
+        codec: codec,
         pixelFormat: av_get_pix_fmt_name(format).map { String(cString: $0) },
         codedWidth: known(geometry.codedWidth), codedHeight: known(geometry.codedHeight),
         width: known(geometry.width), height: known(geometry.height),
@@ -102,7 +124,7 @@ final class DecodeSession {
         } else if status == FFmpeg.error(EAGAIN), !isDraining {
           try feed(&warnings)
         } else if status == EYRIE_ERROR_EOF || status == FFmpeg.error(EAGAIN) {
-          isFinished = true
+          isFinished = try !followChange(&warnings)
         } else {
           try countDecodeError(status, tag: ledger.nextTag - 1, &warnings)
         }
@@ -137,6 +159,10 @@ final class DecodeSession {
       throw failure
     }
     guard deliveredFrames == 0 else { return }
+    if hasDropped {
+      throw MediaError(
+        .undecodable, demuxer.input, "every picture is damaged, and damaged ones are left out as told")
+    }
     if isLive, lastDecodeStatus == 0 { throw .ended(demuxer.input, " before its first picture") }
     let detail = lastDecodeStatus < 0 ? " (\(FFmpeg.message(lastDecodeStatus)))" : ""
     throw MediaError(
@@ -148,6 +174,7 @@ final class DecodeSession {
   private func accept(_ frame: UnsafeMutablePointer<AVFrame>, _ warnings: inout WarningCounter) -> Decoded? {
     decodeErrors = 0
     let tag = eyrie_frame_tag(frame)
+    change.sawPicture(tag: tag)
     let isKeyframe = eyrie_frame_is_key(frame) != 0
     if awaitsKeyframe {
       let startsAnew = isKeyframe || frame.pointee.pict_type == AV_PICTURE_TYPE_I
@@ -160,10 +187,18 @@ final class DecodeSession {
     }
     let decodedWithErrors =
       frame.pointee.decode_error_flags != 0 || frame.pointee.flags & AV_FRAME_FLAG_CORRUPT != 0
+    let isCorrupt = damage.isCorrupt(tag: tag, isKeyframe: isKeyframe, decodedWithErrors: decodedWithErrors)
+    if isCorrupt, options.damagedFrames == .drop, droppedInARow < Self.maxDroppedFrames {
+      droppedInARow += 1
+      hasDropped = true
+      warnings.count(.corruptFrameDropped)
+      return nil
+    }
+    if !isCorrupt { droppedInARow = 0 }
     deliveredFrames += 1
     return Decoded(
-      picture: frame, geometry: demuxer.geometry(of: frame), arrival: ledger.arrival(of: tag),
-      isCorrupt: damage.isCorrupt(tag: tag, isKeyframe: isKeyframe, decodedWithErrors: decodedWithErrors))
+      picture: frame, geometry: demuxer.geometry(of: frame), codec: codec, arrival: ledger.arrival(of: tag),
+      isCorrupt: isCorrupt)
   }
 
   /// Gives the decoder one more packet, or tells it that there are no more.
@@ -171,9 +206,17 @@ final class DecodeSession {
     guard let packet else { return }
     let status = demuxer.read(into: packet, timeout: readTimeout)
     for _ in 0..<demuxer.takePassedOverErrors() { warnings.count(.readError) }
+    let losses = demuxer.takeLosses()
     guard status == 0 else { return try handleReadStatus(status, &warnings) }
     readErrors = 0
     let tag = ledger.note()
+    if losses > 0 {
+      // The packet was put together while they were missed. Or its successor, which begins with what ended it.
+      for _ in 0..<losses { warnings.count(.lostPackets) }
+      damage.damage(at: tag)
+      damage.damage(at: tag + 1)
+    }
+    if demuxer.isTransportStream { change.sawPacket(tag: tag, position: packet.pointee.pos) }
     if packet.pointee.flags & AV_PKT_FLAG_CORRUPT != 0 {
       warnings.count(.corruptPacket)
       damage.damage(at: tag)
@@ -181,12 +224,71 @@ final class DecodeSession {
     let sent = decoder.send(packet, tag: tag)
     av_packet_unref(packet)
     if sent < 0, sent != EYRIE_ERROR_EOF { try countDecodeError(sent, tag: tag, &warnings) }
+    if change.isStuck, deliveredFrames > 0 { leaveStuckStream() }
+  }
+
+  /// The decoder makes nothing of the packets any more.
+  private func leaveStuckStream() {
+    if demuxer.isRewindable {
+      change.due = .reopening
+      drain()
+    } else if isLive {
+      failure = MediaError(
+        .undecodable, demuxer.input,
+        "no picture in \(StreamChange.patience) packets; the stream is damaged or has changed")
+      drain()
+    }
+  }
+
+  /// The old stream has given all its frames: goes on in the one that took its place, if there is one.
+  private func followChange(_ warnings: inout WarningCounter) throws(MediaError) -> Bool {
+    guard failure == nil, let way = change.due else { return false }
+    let isFollowing: Bool
+    switch way {
+    case .successor:
+      demuxer.followSplice()
+      isFollowing = true
+    case .reopening:
+      let fresh = reopened()
+      isFollowing = fresh != nil
+      demuxer = fresh ?? demuxer
+    }
+    if isFollowing {
+      warnings.count(.streamChanged)
+      decoder = try Self.decoder(for: demuxer, options)
+      awaitsKeyframe = decoder.needsKeyframe
+      skippedFrames = 0
+      damage = DamageTracker()
+    } else {
+      if change.isAtEnd { return false }
+      decoder.restart()
+    }
+    isDraining = false
+    change.finish(following: isFollowing)
+    return true
+  }
+
+  /// The file as it is from where the decoder got stuck, if that is of another codec.
+  private func reopened() -> Demuxer? {
+    guard let position = change.position, case .file(let path) = source.locate() else { return nil }
+    let fresh = try? Demuxer(
+      source, timeout: options.openTimeout, transport: options.rtspTransport, interrupt: interrupt,
+      at: TransportStreamFile.start(before: position, path: path))
+    let old = demuxer.stream.pointee.codecpar.pointee.codec_id
+    return fresh.flatMap { $0.stream.pointee.codecpar.pointee.codec_id != old ? $0 : nil }
   }
 
   private func handleReadStatus(_ status: Int32, _ warnings: inout WarningCounter) throws(MediaError) {
     if demuxer.ioGuard.isInterrupted { throw .interrupted(demuxer.input) }
     switch status {
+    case Demuxer.streamEnded:
+      change.due = .successor
+      drain()
     case EYRIE_ERROR_EOF:
+      change.isAtEnd = true
+      if demuxer.isTransportStream, demuxer.isRewindable, deliveredFrames > 0, change.isStuckAtEnd {
+        change.due = .reopening
+      }
       drain()
     case FFmpeg.error(EAGAIN):
       // A source with nothing to give right now. Its own waits are over; do not spin.
@@ -223,6 +325,7 @@ final class DecodeSession {
     _ status: Int32, tag: Int64, _ warnings: inout WarningCounter
   ) throws(MediaError) {
     lastDecodeStatus = status
+    change.sawError()
     warnings.count(.decodeError)
     damage.damage(at: tag)
     decodeErrors += 1

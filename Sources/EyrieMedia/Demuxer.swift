@@ -6,24 +6,33 @@ final class Demuxer {
   let input: String
   let ioGuard: IOGuard
   /// The chosen stream. Valid as long as this object.
-  let stream: UnsafeMutablePointer<AVStream>
+  private(set) var stream: UnsafeMutablePointer<AVStream>
   /// Whether the input can be opened again from its start.
   let isRewindable: Bool
   private var context: UnsafeMutablePointer<AVFormatContext>?
   /// Outlives `context`, which reads through it.
   private let pipe: PipeSource?
   private let errors = DemuxerErrors()
+  /// Only for transport streams, whose video may go on in another stream.
+  private let splices: SpliceWatch?
+  /// Packets of the stream that were read before it was chosen.
+  private var waiting: ArraySlice<UnsafeMutablePointer<AVPacket>> = []
+
+  /// What `read` returns where the video has ended and goes on in another stream: see `followSplice`.
+  static let streamEnded: Int32 = 1
 
   /// Opens and probes; bounded by `timeout` except while a pipe waits for its writer.
+  /// - Parameter offset: Where to enter a file, in bytes from its start.
   init(
-    _ input: MediaInput, timeout: Duration, transport: RTSPTransport, interrupt: MediaInterrupt
+    _ input: MediaInput, timeout: Duration, transport: RTSPTransport, interrupt: MediaInterrupt,
+    at offset: Int64 = 0
   ) throws(MediaError) {
     FFmpeg.silence()
     try input.checkAddress()
     let name = input.description
     let ioGuard = IOGuard(interrupt: interrupt)
     let opener = Opener(input: name, ioGuard: ioGuard, timeout: timeout, transport: transport)
-    let opened = try errors.collect { () throws(MediaError) in try opener.open(input.locate()) }
+    let opened = try errors.collect { () throws(MediaError) in try opener.open(input.locate(), at: offset) }
     ioGuard.arm(nil)
     self.input = name
     self.ioGuard = ioGuard
@@ -31,18 +40,31 @@ final class Demuxer {
     isRewindable = opened.isRewindable
     stream = opened.stream
     context = opened.context
+    let isTransportStream = String(cString: opened.context.pointee.iformat.pointee.name) == "mpegts"
+    splices = isTransportStream ? SpliceWatch() : nil
   }
 
   deinit {
+    for packet in waiting {
+      var handle: UnsafeMutablePointer<AVPacket>? = packet
+      av_packet_free(&handle)
+    }
     // Saying goodbye to a server that does not listen must not take long.
     ioGuard.beginClosing(within: .milliseconds(500))
     avformat_close_input(&context)
     withExtendedLifetime((pipe, ioGuard)) {}
   }
 
-  /// Reads the next packet of the chosen stream. Returns FFmpeg's status; other streams are passed over.
+  /// Reads the next packet of the chosen stream. Returns FFmpeg's status, or `streamEnded`; other streams are
+  /// passed over.
   func read(into packet: UnsafeMutablePointer<AVPacket>, timeout: Duration?) -> Int32 {
     guard let context else { return EYRIE_ERROR_EOF }
+    if let next = waiting.popFirst() {
+      av_packet_move_ref(packet, next)
+      var handle: UnsafeMutablePointer<AVPacket>? = next
+      av_packet_free(&handle)
+      return 0
+    }
     let index = stream.pointee.index
     ioGuard.arm(timeout)
     defer { ioGuard.arm(nil) }
@@ -50,9 +72,13 @@ final class Demuxer {
       if ioGuard.mustStop { return EYRIE_ERROR_EXIT }
       let status = errors.collect { av_read_frame(context, packet) }
       if status == 0, packet.pointee.stream_index != index {
+        let hasEnded = isContinued(by: packet)
         av_packet_unref(packet)
+        if hasEnded { return Self.streamEnded }
         continue
       }
+      if status == 0 { splices?.sawCurrent(packet) }
+      if status == EYRIE_ERROR_EOF, splices?.hasCandidate == true { return Self.streamEnded }
       // An error below the container looks like its end: the byte stream knows better.
       if status == EYRIE_ERROR_EOF, let io = context.pointee.pb, io.pointee.error < 0,
         io.pointee.error != EYRIE_ERROR_EOF
@@ -62,6 +88,38 @@ final class Demuxer {
       return status
     }
   }
+
+  /// Whether this packet of another stream shows that the chosen video goes on there.
+  private func isContinued(by packet: UnsafeMutablePointer<AVPacket>) -> Bool {
+    guard let splices, let context else { return false }
+    let choice = StreamChoice(context)
+    guard let other = choice.streams.first(where: { $0.pointee.index == packet.pointee.stream_index }),
+      choice.isDecodable(other)
+    else { return false }
+    switch splices.saw(packet) {
+    case .undecided: return false
+    case .successor: return true
+    case .otherProgramme:
+      other.pointee.discard = AVDISCARD_ALL
+      return false
+    }
+  }
+
+  /// Goes on in the stream that took the place of the one that ended.
+  func followSplice() {
+    guard let taken = splices?.take() else { return }
+    waiting = taken.packets[...]
+    if let context, let next = StreamChoice(context).streams.first(where: { $0.pointee.index == taken.index })
+    {
+      stream = next
+    }
+  }
+
+  /// Whether it is a transport stream: such a stream can be entered anywhere.
+  var isTransportStream: Bool { splices != nil }
+
+  /// How often packets were missing in a stream over RTP since the last call.
+  func takeLosses() -> Int { errors.takeLosses() }
 
   /// How many errors the container's reader passed over since the last call.
   func takePassedOverErrors() -> Int { errors.take() }

@@ -20,8 +20,8 @@ enum FFmpeg {
   /// that matters reaches the caller as a `MediaError` or a counted warning.
   static func silence() { _ = silenced }
 
-  private static let silenced: Void = av_log_set_callback { object, level, _, _ in
-    DemuxerErrors.note(object, level: level)
+  private static let silenced: Void = av_log_set_callback { object, level, format, _ in
+    DemuxerErrors.note(object, level: level, format: format)
   }
 
   /// Pictures with more pixels are refused, so that a few hostile bytes cannot claim gigabytes.

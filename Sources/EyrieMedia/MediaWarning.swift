@@ -4,10 +4,16 @@ public struct MediaWarning: Codable, Sendable, Hashable {
   public enum Kind: String, Codable, Sendable, CaseIterable {
     /// The container says that a packet is damaged (lost transport packets).
     case corruptPacket = "corrupt_packet"
+    /// Packets of a stream over RTP did not arrive.
+    case lostPackets = "lost_packets"
     /// The decoder could not use a packet.
     case decodeError = "decode_error"
     /// A picture was decoded with errors, or refers to one that was; see `VideoFrame.isCorrupt`.
     case corruptFrame = "corrupt_frame"
+    /// Such a picture was left out, because `VideoReader.Options.damagedFrames` says so.
+    case corruptFrameDropped = "corrupt_frame_dropped"
+    /// The video went on in another stream or with another codec, and was followed there.
+    case streamChanged = "stream_changed"
     /// A picture before the first keyframe was left out.
     case beforeKeyframe = "before_keyframe"
     /// The container could not be read for a stretch.
@@ -38,6 +44,9 @@ struct WarningCounter {
   mutating func count(_ kind: MediaWarning.Kind) {
     counts[kind, default: 0] += 1
   }
+
+  /// How often that happened.
+  subscript(kind: MediaWarning.Kind) -> Int { counts[kind] ?? 0 }
 
   /// In the order of the declaration.
   var summary: [MediaWarning] {

@@ -25,13 +25,17 @@ struct Opener {
     var options: [String: String] = [:]
     var isRewindable = false
     var isRemote: Bool { file == nil && format == nil }
+    /// Where a file is entered, in bytes.
+    var offset: Int64 = 0
     /// How far the search for streams may look, in bytes and in seconds of the stream.
     var probeBytes: Int64?
     var probeSeconds: Int64?
   }
 
-  func open(_ locator: MediaInput.Locator) throws(MediaError) -> Opened {
-    let request = try request(for: locator)
+  /// - Parameter offset: Where to enter a file, in bytes from its start.
+  func open(_ locator: MediaInput.Locator, at offset: Int64 = 0) throws(MediaError) -> Opened {
+    var request = try request(for: locator)
+    request.offset = offset
     // A pipe may wait for its writer for as long as it takes; the interrupt ends that.
     if request.pipe == nil { ioGuard.arm(timeout) }
     do {
@@ -90,6 +94,7 @@ struct Opener {
     allocated.pointee.interrupt_callback = ioGuard.callback
     // FFmpeg would watch 20 frames to learn their rate: a second, in which a live source's frames grow old.
     if request.isRemote, !request.isRewindable { allocated.pointee.fps_probe_size = 0 }
+    allocated.pointee.skip_initial_bytes = request.offset
     if let bytes = request.probeBytes { allocated.pointee.probesize = bytes }
     if let seconds = request.probeSeconds {
       allocated.pointee.max_analyze_duration = seconds * Int64(AV_TIME_BASE)
@@ -155,7 +160,8 @@ struct Opener {
       }
       throw choice.error(input: input)
     }
-    for other in choice.streams where other != stream {
+    // In a transport stream the video may go on in another stream.
+    for other in choice.streams where other != stream && !(format == "mpegts" && choice.isDecodable(other)) {
       other.pointee.discard = AVDISCARD_ALL
     }
     return stream

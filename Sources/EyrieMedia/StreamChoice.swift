@@ -26,6 +26,11 @@ struct StreamChoice {
     return best?.stream
   }
 
+  /// Whether it is a video that can be decoded, and no cover.
+  func isDecodable(_ stream: UnsafeMutablePointer<AVStream>) -> Bool {
+    videos.contains(stream) && hasDecoder(stream)
+  }
+
   /// Why there is no `best`.
   func error(input: String) -> MediaError {
     if let video = videos.first {

@@ -38,6 +38,11 @@ final class VideoDecoder {
     return avcodec_send_packet(context, packet)
   }
 
+  /// Takes packets again after it was drained.
+  func restart() {
+    if let context { avcodec_flush_buffers(context) }
+  }
+
   func receive(_ frame: UnsafeMutablePointer<AVFrame>) -> Int32 {
     avcodec_receive_frame(context, frame)
   }

@@ -22,6 +22,8 @@ public final class VideoFrame: @unchecked Sendable {
   public let isCorrupt: Bool
 
   let geometry: PictureGeometry
+  /// FFmpeg's name of the codec.
+  let codec: String
   /// The stream's own time in nanoseconds, before discontinuities were joined up.
   let streamNanoseconds: Int64
   let picture: UnsafeMutablePointer<AVFrame>
@@ -29,7 +31,7 @@ public final class VideoFrame: @unchecked Sendable {
   /// Takes over `picture`.
   init(
     taking picture: UnsafeMutablePointer<AVFrame>, index: Int, stamp: Timeline.Stamp,
-    arrival: PacketLedger.Arrival, geometry: PictureGeometry, isCorrupt: Bool
+    arrival: PacketLedger.Arrival, geometry: PictureGeometry, codec: String, isCorrupt: Bool
   ) {
     self.picture = picture
     self.index = index
@@ -38,6 +40,7 @@ public final class VideoFrame: @unchecked Sendable {
     self.arrival = arrival.instant
     capturedAt = arrival.date
     self.geometry = geometry
+    self.codec = codec
     isKeyframe = eyrie_frame_is_key(picture) != 0
     self.isCorrupt = isCorrupt
   }
@@ -45,6 +48,16 @@ public final class VideoFrame: @unchecked Sendable {
   deinit {
     var handle: UnsafeMutablePointer<AVFrame>? = picture
     av_frame_free(&handle)
+  }
+
+  /// What kind of picture it is. Cheap: compare it with that of the frame before to notice a change.
+  public var format: VideoFormat {
+    let name = av_get_pix_fmt_name(AVPixelFormat(picture.pointee.format)).map { String(cString: $0) }
+    return VideoFormat(
+      codec: codec, pixelFormat: name ?? "unknown",
+      // `yuvj420p` and its like are full range by name.
+      isFullRange: picture.pointee.color_range == AVCOL_RANGE_JPEG || name?.hasPrefix("yuvj") == true,
+      codedWidth: codedWidth, codedHeight: codedHeight, width: width, height: height)
   }
 
   /// Width in pixels as stored.

@@ -17,23 +17,29 @@ public final class VideoReader {
     public var readTimeout: Duration?
     /// What carries the pictures of an RTSP stream.
     public var rtspTransport: RTSPTransport
+    /// What becomes of frames that show damage.
+    public var damagedFrames: DamagedFrames
 
     /// The defaults suit files and most cameras.
     public init(
       decoderThreads: Int = 0, openTimeout: Duration = .seconds(8), readTimeout: Duration? = nil,
-      rtspTransport: RTSPTransport = .tcp
+      rtspTransport: RTSPTransport = .tcp, damagedFrames: DamagedFrames = .flag
     ) {
       self.decoderThreads = decoderThreads
       self.openTimeout = openTimeout
       self.readTimeout = readTimeout
       self.rtspTransport = rtspTransport
+      self.damagedFrames = damagedFrames
     }
   }
 
-  /// What the input is; sizes and pixel format are those of the first picture.
+  /// What the input is. Sizes, pixel format and codec are those of the latest picture, from the first on.
   public private(set) var description: MediaDescription
   /// What was wrong so far, by kind.
   public var warnings: [MediaWarning] { warningCounter.summary }
+
+  /// How many damaged frames were left out, as `Options.damagedFrames` says.
+  public var droppedDamaged: Int { warningCounter[.corruptFrameDropped] }
 
   private let input: MediaInput
   private let options: Options
@@ -47,6 +53,8 @@ public final class VideoReader {
   private var isReconnected = false
   /// The latest of the arrivals of the frames so far.
   private var latestArrival: PacketLedger.Arrival?
+  /// That of the latest frame.
+  private var format: VideoFormat?
   /// The frame decoded while opening.
   private var pending: VideoFrame?
 
@@ -72,7 +80,6 @@ public final class VideoReader {
     session.deadline = .now + options.openTimeout
     pending = try nextFrame()
     session.deadline = nil
-    if let pending { description = session.description(of: pending) }
   }
 
   /// The next picture in display order, or `nil` after the last one.
@@ -103,8 +110,12 @@ public final class VideoReader {
     latestArrival = arrival
     let frame = VideoFrame(
       taking: decoded.picture, index: frameCount, stamp: stamp, arrival: arrival,
-      geometry: decoded.geometry, isCorrupt: decoded.isCorrupt)
+      geometry: decoded.geometry, codec: decoded.codec, isCorrupt: decoded.isCorrupt)
     frameCount += 1
+    if let session, frame.format != format {
+      format = frame.format
+      description = session.description(of: frame)
+    }
     return frame
   }
 
@@ -142,6 +153,7 @@ public final class VideoReader {
     self.session = session
     timeline.restart(session.clock)
     isReconnected = true
+    format = nil
     description = session.description(of: nil)
   }
 }
