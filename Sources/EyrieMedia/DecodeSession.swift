@@ -10,6 +10,8 @@ final class DecodeSession {
     let codec: String
     let arrival: PacketLedger.Arrival
     let isCorrupt: Bool
+    /// Pictures that come before this one and were not decoded, since nobody wants them.
+    let skippedBefore: [SkipPlan.Picture]
   }
 
   /// When to give up looking for a picture; only while opening.
@@ -20,6 +22,9 @@ final class DecodeSession {
   private let interrupt: MediaInterrupt
   private var demuxer: Demuxer
   private var decoder: VideoDecoder
+  /// `nil` where every picture is decoded.
+  private var skipping: SkippingReader?
+  private var skippedBefore: [SkipPlan.Picture] = []
   private let isRemote: Bool
   private let isLive: Bool
   private let readTimeout: Duration?
@@ -61,6 +66,7 @@ final class DecodeSession {
     isRemote = input.isRemote
     isLive = input.isLive
     readTimeout = options.readTimeout ?? (isRemote ? .seconds(10) : nil)
+    skipping = Self.skipping(in: demuxer, options, isLive: isLive)
     awaitsKeyframe = decoder.needsKeyframe
     guard let packet = av_packet_alloc() else {
       throw MediaError(.outOfMemory, demuxer.input, "out of memory while opening")
@@ -78,6 +84,15 @@ final class DecodeSession {
     return try VideoDecoder(
       stream: demuxer.stream, threads: options.decoderThreads > 0 ? options.decoderThreads : isLarge ? 2 : 1,
       input: demuxer.input)
+  }
+
+  private static func skipping(
+    in demuxer: Demuxer, _ options: VideoReader.Options, isLive: Bool
+  ) -> SkippingReader? {
+    let selection = FrameSelection(every: options.every, maxFPS: options.maxFPS)
+    if selection.takesAll || !demuxer.hasTimestamps { return nil }
+    return SkippingReader(
+      demuxer.stream.pointee.codecpar.pointee, looksAhead: demuxer.isRewindable && !isLive)
   }
 
   var isRewindable: Bool { demuxer.isRewindable }
@@ -109,8 +124,17 @@ final class DecodeSession {
         hasTimestamps: demuxer.hasTimestamps))
   }
 
+  /// How many pictures were not decoded.
+  var undecodedCount: Int { skipping?.skippedCount ?? 0 }
+
+  /// At the end: the pictures that were not decoded and come after the last frame.
+  func rest() -> [SkipPlan.Picture] { skipping?.rest() ?? [] }
+
   /// The next picture that may be shown, or `nil` at the end.
-  func next(_ warnings: inout WarningCounter) throws(MediaError) -> Decoded? {
+  /// - Parameter wants: whether the last of these pictures, which follow the latest frame, is to be delivered.
+  func next(
+    _ warnings: inout WarningCounter, wants: ([SkipPlan.Picture]) -> Bool = { _ in true }
+  ) throws(MediaError) -> Decoded? {
     guard let frame = av_frame_alloc() else {
       throw MediaError(.outOfMemory, demuxer.input, "out of memory while decoding")
     }
@@ -122,7 +146,7 @@ final class DecodeSession {
           if let decoded = accept(frame, &warnings) { return decoded }
           av_frame_unref(frame)
         } else if status == FFmpeg.error(EAGAIN), !isDraining {
-          try feed(&warnings)
+          try feed(&warnings, wants)
         } else if status == EYRIE_ERROR_EOF || status == FFmpeg.error(EAGAIN) {
           isFinished = try !followChange(&warnings)
         } else {
@@ -176,6 +200,9 @@ final class DecodeSession {
     let tag = eyrie_frame_tag(frame)
     change.sawPicture(tag: tag)
     let isKeyframe = eyrie_frame_is_key(frame) != 0
+    let decodedWithErrors =
+      frame.pointee.decode_error_flags != 0 || frame.pointee.flags & AV_FRAME_FLAG_CORRUPT != 0
+    if let skipping { skippedBefore += skipping.left(frame, tag: tag, isDamaged: decodedWithErrors) }
     if awaitsKeyframe {
       let startsAnew = isKeyframe || frame.pointee.pict_type == AV_PICTURE_TYPE_I
       if !startsAnew, skippedFrames < Self.maxSkippedFrames {
@@ -185,8 +212,6 @@ final class DecodeSession {
       }
       awaitsKeyframe = false
     }
-    let decodedWithErrors =
-      frame.pointee.decode_error_flags != 0 || frame.pointee.flags & AV_FRAME_FLAG_CORRUPT != 0
     let isCorrupt = damage.isCorrupt(tag: tag, isKeyframe: isKeyframe, decodedWithErrors: decodedWithErrors)
     if isCorrupt, options.damagedFrames == .drop, droppedInARow < Self.maxDroppedFrames {
       droppedInARow += 1
@@ -195,19 +220,44 @@ final class DecodeSession {
       return nil
     }
     if !isCorrupt { droppedInARow = 0 }
+    defer { skippedBefore.removeAll(keepingCapacity: true) }
     deliveredFrames += 1
     return Decoded(
       picture: frame, geometry: demuxer.geometry(of: frame), codec: codec, arrival: ledger.arrival(of: tag),
-      isCorrupt: isCorrupt)
+      isCorrupt: isCorrupt, skippedBefore: skippedBefore)
   }
 
   /// Gives the decoder one more packet, or tells it that there are no more.
-  private func feed(_ warnings: inout WarningCounter) throws(MediaError) {
+  private func feed(
+    _ warnings: inout WarningCounter, _ wants: ([SkipPlan.Picture]) -> Bool
+  ) throws(MediaError) {
     guard let packet else { return }
-    let status = demuxer.read(into: packet, timeout: readTimeout)
-    for _ in 0..<demuxer.takePassedOverErrors() { warnings.count(.readError) }
-    let losses = demuxer.takeLosses()
+    let (status, tag) =
+      if let skipping {
+        skipping.next(
+          into: packet, arrival: { ledger.arrival(of: $0) }, read: { read(into: $0, &warnings) }, wants: wants
+        )
+      } else {
+        read(into: packet, &warnings)
+      }
     guard status == 0 else { return try handleReadStatus(status, &warnings) }
+    if demuxer.isTransportStream { change.sawPacket(tag: tag, position: packet.pointee.pos) }
+    let sent = decoder.send(packet, tag: tag)
+    av_packet_unref(packet)
+    if sent < 0, sent != EYRIE_ERROR_EOF { try countDecodeError(sent, tag: tag, &warnings) }
+    if change.isStuck, deliveredFrames > 0 { leaveStuckStream() }
+  }
+
+  /// Reads the next packet of the stream and gives it a tag.
+  private func read(
+    into packet: UnsafeMutablePointer<AVPacket>, _ warnings: inout WarningCounter
+  ) -> (status: Int32, tag: Int64) {
+    let status = demuxer.read(into: packet, timeout: readTimeout)
+    let passedOver = demuxer.takePassedOverErrors()
+    for _ in 0..<passedOver { warnings.count(.readError) }
+    let losses = demuxer.takeLosses()
+    if passedOver > 0 || losses > 0 { skipping?.distrust() }
+    guard status == 0 else { return (status, 0) }
     readErrors = 0
     let tag = ledger.note()
     if losses > 0 {
@@ -216,15 +266,11 @@ final class DecodeSession {
       damage.damage(at: tag)
       damage.damage(at: tag + 1)
     }
-    if demuxer.isTransportStream { change.sawPacket(tag: tag, position: packet.pointee.pos) }
     if packet.pointee.flags & AV_PKT_FLAG_CORRUPT != 0 {
       warnings.count(.corruptPacket)
       damage.damage(at: tag)
     }
-    let sent = decoder.send(packet, tag: tag)
-    av_packet_unref(packet)
-    if sent < 0, sent != EYRIE_ERROR_EOF { try countDecodeError(sent, tag: tag, &warnings) }
-    if change.isStuck, deliveredFrames > 0 { leaveStuckStream() }
+    return (0, tag)
   }
 
   /// The decoder makes nothing of the packets any more.
@@ -256,6 +302,8 @@ final class DecodeSession {
     if isFollowing {
       warnings.count(.streamChanged)
       decoder = try Self.decoder(for: demuxer, options)
+      skippedBefore += skipping?.rest() ?? []
+      skipping = Self.skipping(in: demuxer, options, isLive: isLive)
       awaitsKeyframe = decoder.needsKeyframe
       skippedFrames = 0
       damage = DamageTracker()
@@ -328,6 +376,7 @@ final class DecodeSession {
     change.sawError()
     warnings.count(.decodeError)
     damage.damage(at: tag)
+    skipping?.distrust()
     decodeErrors += 1
     if status == FFmpeg.error(ENOMEM) {
       throw MediaError(.outOfMemory, demuxer.input, "out of memory while decoding")

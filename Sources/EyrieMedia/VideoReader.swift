@@ -19,6 +19,11 @@ public final class VideoReader {
     public var rtspTransport: RTSPTransport
     /// What becomes of frames that show damage.
     public var damagedFrames: DamagedFrames
+    /// Delivers each Nth frame only: those with an index of 0, N, 2N … Values below 1 count as 1.
+    public var every = 1
+    /// Delivers at most so many frames a second, by their time, on an even grid; of those that `every` leaves.
+    /// `nil`, and what is no positive number, is no limit.
+    public var maxFPS: Double?
 
     /// The defaults suit files and most cameras.
     public init(
@@ -35,11 +40,17 @@ public final class VideoReader {
 
   /// What the input is. Sizes, pixel format and codec are those of the latest picture, from the first on.
   public private(set) var description: MediaDescription
+  /// How many frames were left out because of `Options.every` and `Options.maxFPS`. Most of them are not even
+  /// decoded if no other picture refers to them and it is certain which they are; that changes nothing of those
+  /// delivered.
+  public private(set) var skippedFrames = 0
   /// What was wrong so far, by kind.
   public var warnings: [MediaWarning] { warningCounter.summary }
 
   /// How many damaged frames were left out, as `Options.damagedFrames` says.
   public var droppedDamaged: Int { warningCounter[.corruptFrameDropped] }
+  /// How many of the `skippedFrames` of this connection were not decoded.
+  var undecodedFrames: Int { session?.undecodedCount ?? 0 }
 
   private let input: MediaInput
   private let options: Options
@@ -49,6 +60,7 @@ public final class VideoReader {
   private var timeline: Timeline
   private var warningCounter = WarningCounter()
   private var frameCount = 0
+  private var selection: FrameSelection
   /// Whether the next frame is the first after a `reconnect`.
   private var isReconnected = false
   /// The latest of the arrivals of the frames so far.
@@ -70,6 +82,7 @@ public final class VideoReader {
     self.input = input
     self.options = options
     self.interrupt = interrupt
+    selection = FrameSelection(every: options.every, maxFPS: options.maxFPS)
     let session = try DecodeSession(input, options: options, interrupt: interrupt)
     self.session = session
     timeline = Timeline(session.clock)
@@ -82,7 +95,7 @@ public final class VideoReader {
     session.deadline = nil
   }
 
-  /// The next picture in display order, or `nil` after the last one.
+  /// The next wanted picture in display order, or `nil` after the last one.
   ///
   /// Damaged data never ends the stream by itself: the frame is marked, or left out, and counted in
   /// `warnings`.
@@ -93,7 +106,21 @@ public final class VideoReader {
       pending = nil
       return frame
     }
-    guard let decoded = try session?.next(&warningCounter) else { return nil }
+    do throws(MediaError) {
+      while let decoded = try session?.next(&warningCounter, wants: wants) {
+        for picture in decoded.skippedBefore { pass(picture) }
+        if let frame = frame(decoded) { return frame }
+      }
+    } catch {
+      passRest()
+      throw error
+    }
+    passRest()
+    return nil
+  }
+
+  /// Counts a decoded picture and gives it its time; `nil` if it is not wanted.
+  private func frame(_ decoded: DecodeSession.Decoded) -> VideoFrame? {
     let duration = eyrie_frame_duration(decoded.picture)
     let ticks = decoded.picture.pointee.best_effort_timestamp
     if isReconnected, let latestArrival {
@@ -116,7 +143,35 @@ public final class VideoReader {
       format = frame.format
       description = session.description(of: frame)
     }
-    return frame
+    if selection.takes(index: frame.index, nanoseconds: frame.ptsNanoseconds) { return frame }
+    skippedFrames += 1
+    return nil
+  }
+
+  /// Whether the last of these pictures, which follow the latest frame, will be wanted.
+  private func wants(_ pictures: [SkipPlan.Picture]) -> Bool {
+    var (timeline, selection, isWanted) = (timeline, selection, true)
+    for (offset, picture) in pictures.enumerated() {
+      let stamp = timeline.stamp(picture.ticks, duration: picture.duration)
+      isWanted = selection.takes(index: frameCount + offset, nanoseconds: stamp.nanoseconds)
+    }
+    return isWanted
+  }
+
+  private func passRest() {
+    for picture in session?.rest() ?? [] { pass(picture) }
+  }
+
+  /// Counts a picture that was not decoded, as if it had been.
+  private func pass(_ picture: SkipPlan.Picture) {
+    let stamp = timeline.stamp(picture.ticks, duration: picture.duration)
+    if let warning = stamp.warning { warningCounter.count(warning) }
+    _ = selection.takes(index: frameCount, nanoseconds: stamp.nanoseconds)
+    if let latest = latestArrival, picture.arrival.instant > latest.instant {
+      latestArrival = picture.arrival
+    }
+    frameCount += 1
+    skippedFrames += 1
   }
 
   /// Starts again from the first picture. Indices go on, and so does time: the next frame comes one
