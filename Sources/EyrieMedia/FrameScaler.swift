@@ -144,7 +144,8 @@ public final class FrameScaler {
   }
 
   /// Whether pixels share colours, and the picture is made larger, or smaller by less than 1/17: then it would
-  /// show that they do. Where it is made smaller each of the target's pixels covers several samples anyway.
+  /// show that they do. Where it is made smaller each of the target's pixels covers several samples anyway, but
+  /// swscale would halve the colours of the result; that shows where there are few pixels, and costs nothing there.
   static func isSmooth(_ frame: VideoFrame, _ target: ScaleTarget) -> Bool {
     guard let format = av_pix_fmt_desc_get(AVPixelFormat(frame.picture.pointee.format))?.pointee else {
       return false
@@ -153,7 +154,8 @@ public final class FrameScaler {
     let swaps = frame.geometry.orientation.swapsSides
     let (targetWidth, targetHeight) = swaps ? (target.height, target.width) : (target.width, target.height)
     return format.log2_chroma_w + format.log2_chroma_h > 0 && format.flags & UInt64(AV_PIX_FMT_FLAG_RGB) == 0
-      && targetHeight * 17 > height * 16 && targetWidth * 17 > width * 16
+      && (targetHeight * 17 > height * 16 && targetWidth * 17 > width * 16
+        || min(targetWidth, targetHeight) < 32)
   }
 
   private func context(for frame: VideoFrame, target: ScaleTarget) throws(MediaError) -> ScaleContext {
