@@ -39,6 +39,7 @@ public final class RTSPServer: Sendable {
 
   /// Where it listens.
   public let port: Int
+  private let scheme: String
   private let arguments: [String]
   private let process: Mutex<Process?>
 
@@ -50,11 +51,17 @@ public final class RTSPServer: Sendable {
   ///   - clip: an MP4 file with H.264.
   ///   - transport: what clients may ask for: `tcp`, `udp` or `both`.
   ///   - authentication: with the user `user` and `password`.
-  public init(clip: String, transport: String = "both", authentication: Authentication = .none) throws {
-    arguments = [
-      Self.script, clip, "--transport", transport, "--auth", authentication.rawValue, "--password",
-      Self.password,
-    ]
+  ///   - certificate: a PEM file with certificate and key; it then speaks `rtsps`.
+  public init(
+    clip: String, transport: String = "both", authentication: Authentication = .none,
+    certificate: String? = nil
+  ) throws {
+    scheme = certificate == nil ? "rtsp" : "rtsps"
+    arguments =
+      [
+        Self.script, clip, "--transport", transport, "--auth", authentication.rawValue, "--password",
+        Self.password,
+      ] + (certificate.map { ["--certificate", $0] } ?? [])
     let (started, port) = try Self.launch(arguments, port: 0)
     self.port = port
     process = Mutex(started)
@@ -65,7 +72,7 @@ public final class RTSPServer: Sendable {
   /// The address of the stream.
   /// - Parameter userInfo: such as `user:password`, percent-encoded.
   public func url(userInfo: String? = nil, path: String = "live") -> String {
-    "rtsp://\(userInfo.map { $0 + "@" } ?? "")127.0.0.1:\(port)/\(path)"
+    "\(scheme)://\(userInfo.map { $0 + "@" } ?? "")127.0.0.1:\(port)/\(path)"
   }
 
   /// Ends it at once, as a power cut does, and returns when it is gone.

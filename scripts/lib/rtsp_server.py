@@ -14,7 +14,7 @@ import gi
 gi.require_version("Gst", "1.0")
 gi.require_version("GstRtsp", "1.0")
 gi.require_version("GstRtspServer", "1.0")
-from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402 (the versions come first)
+from gi.repository import Gio, GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402 (the versions come first)
 
 ROLE = "viewer"
 TRANSPORTS = {
@@ -33,15 +33,20 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--auth", choices=["none", "basic", "digest"], default="none")
     parser.add_argument("--user", default="user")
     parser.add_argument("--password", default="")
+    parser.add_argument("--certificate", help="a PEM file with certificate and key: serves rtsps")
     return parser.parse_args()
 
 
 def access(options: argparse.Namespace) -> GstRtspServer.RTSPAuth:
-    """Make the object that lets in the one user there is."""
+    """Make the object that lets in the one user there is, or with a certificate anyone."""
     token = GstRtspServer.RTSPToken()
     token.set_string("media.factory.role", ROLE)
     auth = GstRtspServer.RTSPAuth()
-    if options.auth == "digest":
+    if options.certificate:
+        auth.set_tls_certificate(Gio.TlsCertificate.new_from_file(options.certificate))
+    if options.auth == "none":
+        auth.set_default_token(token)
+    elif options.auth == "digest":
         auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
         auth.add_digest(options.user, options.password, token)
     else:
@@ -58,7 +63,7 @@ def media(options: argparse.Namespace) -> GstRtspServer.RTSPMediaFactory:
         "! rtph264pay name=pay0 pt=96 config-interval=1 )"
     )
     factory.set_protocols(TRANSPORTS[options.transport])
-    if options.auth != "none":
+    if options.auth != "none" or options.certificate:
         permissions = GstRtspServer.RTSPPermissions()
         permissions.add_permission_for_role(ROLE, "media.factory.access", True)
         permissions.add_permission_for_role(ROLE, "media.factory.construct", True)
@@ -73,7 +78,7 @@ def main() -> int:
     server = GstRtspServer.RTSPServer()
     server.set_address("127.0.0.1")
     server.set_service(options.port)
-    if options.auth != "none":
+    if options.auth != "none" or options.certificate:
         server.set_auth(access(options))
     server.get_mount_points().add_factory("/live", media(options))
     if server.attach(None) == 0:
