@@ -56,13 +56,12 @@ final class DecodeSession {
   private static let maxDroppedFrames = 1500
 
   init(_ input: MediaInput, options: VideoReader.Options, interrupt: MediaInterrupt) throws(MediaError) {
-    let demuxer = try Demuxer(
-      input, timeout: options.openTimeout, transport: options.rtspTransport, interrupt: interrupt)
+    let demuxer = try Demuxer(input, options: options, interrupt: interrupt)
     self.demuxer = demuxer
     self.options = options
     self.interrupt = interrupt
     source = input
-    decoder = try Self.decoder(for: demuxer, options)
+    decoder = try Self.decoder(for: demuxer, options, isLive: input.isLive)
     isRemote = input.isRemote
     isLive = input.isLive
     readTimeout = options.readTimeout ?? (isRemote ? .seconds(10) : nil)
@@ -77,13 +76,13 @@ final class DecodeSession {
   deinit { av_packet_free(&packet) }
 
   private static func decoder(
-    for demuxer: Demuxer, _ options: VideoReader.Options
+    for demuxer: Demuxer, _ options: VideoReader.Options, isLive: Bool
   ) throws(MediaError) -> VideoDecoder {
     let geometry = demuxer.geometry(of: nil)
     let isLarge = geometry.codedWidth * geometry.codedHeight > 1920 * 1088
     return try VideoDecoder(
       stream: demuxer.stream, threads: options.decoderThreads > 0 ? options.decoderThreads : isLarge ? 2 : 1,
-      input: demuxer.input)
+      lowLatency: options.lowLatency && isLive, input: demuxer.input)
   }
 
   private static func skipping(
@@ -259,7 +258,7 @@ final class DecodeSession {
     if passedOver > 0 || losses > 0 { skipping?.distrust() }
     guard status == 0 else { return (status, 0) }
     readErrors = 0
-    let tag = ledger.note()
+    let tag = ledger.note(packet)
     if losses > 0 {
       // The packet was put together while they were missed. Or its successor, which begins with what ended it.
       for _ in 0..<losses { warnings.count(.lostPackets) }
@@ -301,7 +300,7 @@ final class DecodeSession {
     }
     if isFollowing {
       warnings.count(.streamChanged)
-      decoder = try Self.decoder(for: demuxer, options)
+      decoder = try Self.decoder(for: demuxer, options, isLive: isLive)
       skippedBefore += skipping?.rest() ?? []
       skipping = Self.skipping(in: demuxer, options, isLive: isLive)
       awaitsKeyframe = decoder.needsKeyframe
@@ -320,7 +319,7 @@ final class DecodeSession {
   private func reopened() -> Demuxer? {
     guard let position = change.position, case .file(let path) = source.locate() else { return nil }
     let fresh = try? Demuxer(
-      source, timeout: options.openTimeout, transport: options.rtspTransport, interrupt: interrupt,
+      source, options: options, interrupt: interrupt,
       at: TransportStreamFile.start(before: position, path: path))
     let old = demuxer.stream.pointee.codecpar.pointee.codec_id
     return fresh.flatMap { $0.stream.pointee.codecpar.pointee.codec_id != old ? $0 : nil }

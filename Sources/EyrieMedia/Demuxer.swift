@@ -21,17 +21,16 @@ final class Demuxer {
   /// What `read` returns where the video has ended and goes on in another stream: see `followSplice`.
   static let streamEnded: Int32 = 1
 
-  /// Opens and probes; bounded by `timeout` except while a pipe waits for its writer.
+  /// Opens and probes; bounded by `openTimeout` except while a pipe waits for its writer.
   /// - Parameter offset: Where to enter a file, in bytes from its start.
   init(
-    _ input: MediaInput, timeout: Duration, transport: RTSPTransport, interrupt: MediaInterrupt,
-    at offset: Int64 = 0
+    _ input: MediaInput, options: VideoReader.Options, interrupt: MediaInterrupt, at offset: Int64 = 0
   ) throws(MediaError) {
     FFmpeg.silence()
     try input.checkAddress()
     let name = input.description
     let ioGuard = IOGuard(interrupt: interrupt)
-    let opener = Opener(input: name, ioGuard: ioGuard, timeout: timeout, transport: transport)
+    let opener = Opener(input: name, ioGuard: ioGuard, options: options)
     let opened = try errors.collect { () throws(MediaError) in try opener.open(input.locate(), at: offset) }
     ioGuard.arm(nil)
     self.input = name

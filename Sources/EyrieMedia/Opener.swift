@@ -13,8 +13,7 @@ struct Opener {
 
   let input: String
   let ioGuard: IOGuard
-  let timeout: Duration
-  let transport: RTSPTransport
+  let options: VideoReader.Options
 
   /// What FFmpeg is told to open, and how.
   private struct Request {
@@ -30,6 +29,16 @@ struct Opener {
     /// How far the search for streams may look, in bytes and in seconds of the stream.
     var probeBytes: Int64?
     var probeSeconds: Int64?
+
+    /// Looks at no more than it takes to find the streams, and does not wait for datagrams that are late.
+    ///
+    /// Not FFmpeg's `nobuffer`: that throws away what was read while looking, usually the keyframe with which
+    /// a server begins, and pictures come only with the next.
+    mutating func makeLowLatency(_ scheme: String) {
+      options["analyzeduration"] = "1"
+      options["max_delay"] = "0"
+      if scheme.hasPrefix("rtsp") || scheme == "rtp" { options["reorder_queue_size"] = "0" }
+    }
   }
 
   /// - Parameter offset: Where to enter a file, in bytes from its start.
@@ -37,7 +46,7 @@ struct Opener {
     var request = try request(for: locator)
     request.offset = offset
     // A pipe may wait for its writer for as long as it takes; the interrupt ends that.
-    if request.pipe == nil { ioGuard.arm(timeout) }
+    if request.pipe == nil { ioGuard.arm(options.openTimeout) }
     do {
       return try open(request)
     } catch let error where error.reason == .noVideo && request.isRewindable {
@@ -53,6 +62,7 @@ struct Opener {
   }
 
   private func request(for locator: MediaInput.Locator) throws(MediaError) -> Request {
+    if case .url = locator {} else if !options.credentials.isEmpty { throw Credentials.useless(input) }
     switch locator {
     case .file(let path):
       let file = try LocalFile(path: path, input: input)
@@ -78,8 +88,13 @@ struct Opener {
         isRewindable: true)
     case .url(let url):
       let scheme = url.prefix { $0 != ":" }.lowercased()
-      var request = Request(url: url, isRewindable: scheme == "http" || scheme == "https")
-      if scheme.hasPrefix("rtsp") { request.options.merge(transport.options(timeout)) { $1 } }
+      var request = Request(
+        url: try options.credentials.address(url, input: input),
+        isRewindable: scheme == "http" || scheme == "https")
+      if scheme.hasPrefix("rtsp") {
+        request.options.merge(options.rtspTransport.options(options.openTimeout)) { $1 }
+      }
+      if options.lowLatency, MediaInput(url).isLive { request.makeLowLatency(scheme) }
       return request
     case .unknownScheme(let scheme):
       throw .unknownScheme(scheme, input: input)

@@ -1,3 +1,4 @@
+import CFFmpeg
 import Foundation
 
 /// Remembers of the latest packets when they arrived, so that a frame that leaves the decoder later, in
@@ -6,6 +7,8 @@ struct PacketLedger {
   struct Arrival {
     var instant: ContinuousClock.Instant
     var date: Date
+    /// The source's own time of the picture.
+    var source: Date?
   }
 
   /// More than any decoder holds back: 16 reference frames, plus its threads.
@@ -17,8 +20,9 @@ struct PacketLedger {
   init() { arrivals.reserveCapacity(Self.capacity) }
 
   /// Notes a packet read now and gives it a tag.
-  mutating func note() -> Int64 {
-    let arrival = Arrival(instant: .now, date: Date())
+  mutating func note(_ packet: UnsafeMutablePointer<AVPacket>) -> Int64 {
+    let date = Date()
+    let arrival = Arrival(instant: .now, date: date, source: SourceClock.date(packet, arrival: date))
     if arrivals.count < Self.capacity {
       arrivals.append(arrival)
     } else {

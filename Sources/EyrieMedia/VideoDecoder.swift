@@ -7,7 +7,9 @@ final class VideoDecoder {
   /// itself does not hold such frames back (FFmpeg's H.264 decoder does).
   let needsKeyframe: Bool
 
-  init(stream: UnsafeMutablePointer<AVStream>, threads: Int, input: String) throws(MediaError) {
+  init(stream: UnsafeMutablePointer<AVStream>, threads: Int, lowLatency: Bool, input: String)
+    throws(MediaError)
+  {
     let parameters = stream.pointee.codecpar.pointee
     guard let codec = avcodec_find_decoder(parameters.codec_id) else {
       throw .unsupportedCodec(parameters, input: input)
@@ -20,6 +22,11 @@ final class VideoDecoder {
     self.context = context
     context.pointee.pkt_timebase = stream.pointee.time_base
     context.pointee.thread_count = Int32(clamping: threads)
+    if lowLatency {
+      context.pointee.flags |= AV_CODEC_FLAG_LOW_DELAY
+      // Threads that decode a frame each hold back as many frames.
+      context.pointee.thread_type = FF_THREAD_SLICE
+    }
     context.pointee.max_pixels = FFmpeg.maxPixels
     guard avcodec_parameters_to_context(context, stream.pointee.codecpar) >= 0,
       avcodec_open2(context, codec, nil) >= 0

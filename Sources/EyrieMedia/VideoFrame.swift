@@ -14,8 +14,11 @@ public final class VideoFrame: @unchecked Sendable {
   /// When the packet of this frame was read, on the monotonic clock; never before that of the frame before,
   /// since a picture that was sent ahead of its turn is not due earlier.
   public let arrival: ContinuousClock.Instant
-  /// The same moment by the wall clock.
+  /// When the picture was taken, by the source's wall clock if that tells and is within a minute of ours, else
+  /// the moment of `arrival` by ours. It may go back a little where one clock follows the other.
   public let capturedAt: Date
+  /// Whose clock `capturedAt` is of.
+  public let captureClock: CaptureClock
   /// Whether the picture can be decoded without any other.
   public let isKeyframe: Bool
   /// Whether the decoder had to conceal damage in this picture or in one that it refers to.
@@ -38,7 +41,8 @@ public final class VideoFrame: @unchecked Sendable {
     ptsNanoseconds = stamp.nanoseconds
     streamNanoseconds = stamp.streamNanoseconds
     self.arrival = arrival.instant
-    capturedAt = arrival.date
+    capturedAt = arrival.source ?? arrival.date
+    captureClock = arrival.source == nil ? .arrival : .source
     self.geometry = geometry
     self.codec = codec
     isKeyframe = eyrie_frame_is_key(picture) != 0

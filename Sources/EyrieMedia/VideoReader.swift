@@ -24,6 +24,10 @@ public final class VideoReader {
     /// Delivers at most so many frames a second, by their time, on an even grid; of those that `every` leaves.
     /// `nil`, and what is no positive number, is no limit.
     public var maxFPS: Double?
+    /// For cameras and broadcasts: as little delay as can be, at the price of what a network reorders over UDP.
+    /// Without effect on files.
+    public var lowLatency = false
+    var credentials = Credentials()
 
     /// The defaults suit files and most cameras.
     public init(
@@ -133,7 +137,9 @@ public final class VideoReader {
     if decoded.isCorrupt { warningCounter.count(.corruptFrame) }
     // Pictures leave in another order than their packets came. None is due before its predecessor.
     var arrival = decoded.arrival
-    if let latestArrival, latestArrival.instant > arrival.instant { arrival = latestArrival }
+    if let latestArrival, latestArrival.instant > arrival.instant {
+      (arrival.instant, arrival.date) = (latestArrival.instant, latestArrival.date)
+    }
     latestArrival = arrival
     let frame = VideoFrame(
       taking: decoded.picture, index: frameCount, stamp: stamp, arrival: arrival,
