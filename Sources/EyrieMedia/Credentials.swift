@@ -50,6 +50,18 @@ struct Credentials: Sendable, CustomStringConvertible, CustomDebugStringConverti
   }
 }
 
+extension MediaInput {
+  /// Checks what can be known of an address and of how it is to be read, without opening it.
+  /// - Throws: `MediaError` with `.unsupportedURL` for an unknown scheme, a malformed address, and credentials that
+  ///   do not go with it.
+  public func check(_ options: VideoReader.Options) throws(MediaError) {
+    try checkAddress()
+    guard !options.credentials.isEmpty else { return }
+    guard case .url(let url) = locate() else { throw Credentials.useless(description) }
+    _ = try options.credentials.address(url, input: description)
+  }
+}
+
 extension VideoReader.Options {
   /// The user name of the source, in plain text: not percent-encoded. For `rtsp`, `http` and `rtmp` addresses,
   /// with or without their secure forms, that have none in them; opening anything else fails with

@@ -4,6 +4,7 @@ public import EyrieInference
 public import EyrieMedia
 public import EyriePipeline
 
+extension DamagedFrames: ExpressibleByArgument {}
 extension ExecutionPrecision: ExpressibleByArgument {}
 extension OverflowPolicy: ExpressibleByArgument {}
 extension RTSPTransport: ExpressibleByArgument {}

@@ -87,6 +87,20 @@ struct RunCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("Stop after this many frames.", valueName: "n"))
   var maxFrames: Int?
 
+  @Option(help: ArgumentHelp("Detect on each Nth frame only (default: 1).", valueName: "n"))
+  var every: Int?
+
+  @Option(
+    name: .customLong("max-fps"),
+    help: ArgumentHelp("Detect on so many frames a second of an input at most.", valueName: "fps"))
+  var maxFPS: Double?
+
+  @Flag(help: "Keep the buffers of live inputs as short as they can be.")
+  var lowLatency = false
+
+  @Option(help: "Frames damaged by loss: flag (say so in their events, the default) or drop.")
+  var damagedFrames: DamagedFrames?
+
   @Option(help: ArgumentHelp("Stop after this many seconds.", valueName: "s"))
   var duration: Double?
 
@@ -169,6 +183,10 @@ struct RunCommand: AsyncParsableCommand {
     options.maxDetections = maxDetections
     options.maxFrames = maxFrames
     options.duration = duration
+    if let every { options.every = every }
+    options.maxFPS = maxFPS
+    options.lowLatency = lowLatency
+    if let damagedFrames { options.damagedFrames = damagedFrames }
     if let pacing { options.pacing = pacing }
     options.overflow = overflow
     options.loop = loop
@@ -198,7 +216,8 @@ struct RunCommand: AsyncParsableCommand {
       ("--pacing", pacing != nil), ("--overflow", overflow != nil), ("--loop", loop),
       ("--reconnect", reconnect != nil), ("--rtsp-transport", rtspTransport != nil),
       ("--open-timeout", openTimeout != nil), ("--read-timeout", readTimeout != nil),
-      ("--jsonl", jsonl != nil), ("--annotate", annotate != nil),
+      ("--every", every != nil), ("--max-fps", maxFPS != nil), ("--low-latency", lowLatency),
+      ("--damaged-frames", damagedFrames != nil), ("--jsonl", jsonl != nil), ("--annotate", annotate != nil),
     ]
     if let other = fixed.first(where: \.isGiven) {
       throw EyrieFailure(

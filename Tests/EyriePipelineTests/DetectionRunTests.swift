@@ -1,6 +1,7 @@
 import EyrieEvents
 import EyrieGraph
 import EyrieInference
+import EyrieMedia
 import EyrieTestSupport
 import Foundation
 import Synchronization
@@ -208,6 +209,53 @@ struct DetectionRunTests {
     #expect(summary.frames.published == 7)
     let log = try EventLog(path: scratch.path("events.jsonl"))
     #expect(log.stream.last?.message == "the limit of frames was reached")
+  }
+
+  @Test("detects on each Nth frame, or so many a second, and counts what it left out")
+  func leftOut() async throws {
+    let scratch = try Scratch()
+    try await Clip.pattern(scratch.path("clip.mp4"), frames: 50)
+    // The last points of the grid are 1.8 and 2.0 s, and the last frame, of 1.96 s, is the nearest to that.
+    for (every, maxFPS, frames) in [(5, nil, 10), (1, 5, 11), (2, 5, 11)] as [(Int, Double?, Int)] {
+      var options = RunOptions(input: scratch.path("clip.mp4"), model: "fake")
+      options.every = every
+      options.maxFPS = maxFPS
+      options.jsonl = scratch.path("events.jsonl")
+      let summary = try await DetectionRun(options, backend: try FakeModel.backend { _ in FakeModel.nothing })
+        .run(stop: StopSignal(), reporter: .silent)
+      let events = try EventLog(path: scratch.path("events.jsonl")).detections
+      #expect(events.count == frames, "every \(every), max_fps \(maxFPS ?? 0)")
+      #expect(events.allSatisfy { $0.frame.isMultiple(of: every) })
+      #expect(summary.frames.decoded == events.count && summary.frames.dropped == [:])
+      #expect(summary.sources["clip"]?.skipped == 50 - events.count)
+    }
+    var options = RunOptions(input: scratch.path("clip.mp4"), model: "fake")
+    options.every = 0
+    #expect(throws: EyrieFailure.self) { try options.validate() }
+  }
+
+  @Test("marks damaged frames, or drops and counts them")
+  func damagedFrames() async throws {
+    let scratch = try Scratch()
+    try await Clip.pattern(scratch.path("clip.ts"), frames: 75, options: ["-g", "25", "-bf", "0"])
+    var bytes = try Array(Data(contentsOf: URL(fileURLWithPath: scratch.path("clip.ts"))))
+    // In the middle of the stream, packets of the transport stream are lost.
+    let middle = bytes.count / 188 / 2 * 188
+    bytes.removeSubrange(middle..<middle + 10 * 188)
+    let path = try scratch.write(bytes, to: "damaged.ts")
+    for policy in [DamagedFrames.flag, .drop] {
+      var options = RunOptions(input: path, model: "fake")
+      options.damagedFrames = policy
+      options.jsonl = scratch.path("events.jsonl")
+      let summary = try await DetectionRun(options, backend: try FakeModel.backend { _ in FakeModel.nothing })
+        .run(stop: StopSignal(), reporter: .silent)
+      let events = try EventLog(path: scratch.path("events.jsonl")).detections
+      let marked = events.filter { $0.damaged == true }.count
+      let dropped = summary.frames.dropped["decode"]?["damaged"] ?? 0
+      #expect(policy == .flag ? marked > 0 && dropped == 0 : marked == 0 && dropped > 0)
+      #expect(summary.frames.decoded == events.count + dropped)
+      #expect(events.last?.damaged == nil)
+    }
   }
 
   @Test("goes on over the end of a looped file with time that only grows")

@@ -9,9 +9,7 @@ enum PipelineFileFixture {
   static let folder = SharedMaterial.package.appendingPathComponent("pipelines")
 
   /// The examples that ship with Eyrie, each of which runs.
-  static let shipped = ["short", "file", "camera"]
-  /// Those, and one that is valid and cannot run yet.
-  static let examples = shipped + ["cameras"]
+  static let examples = ["short", "file", "camera", "cameras"]
 
   /// What the examples take from the environment.
   static let environment = [
@@ -24,8 +22,7 @@ enum PipelineFileFixture {
   }
 
   static func url(of name: String) -> URL {
-    let fixtures = SharedMaterial.package.appendingPathComponent("Tests/EyriePipelineTests/Fixtures")
-    return (shipped.contains(name) ? folder : fixtures).appendingPathComponent("\(name).yaml")
+    folder.appendingPathComponent("\(name).yaml")
   }
 
   /// A pipeline in which one line can be put in the place of another.

@@ -20,7 +20,7 @@ struct PipelineFileTests {
   @Test("has no example that is not tested")
   func allExamples() throws {
     let names = try FileManager.default.contentsOfDirectory(atPath: Fixture.folder.path)
-    #expect(Set(names) == Set(Fixture.shipped.map { "\($0).yaml" }))
+    #expect(Set(names) == Set(Fixture.examples.map { "\($0).yaml" }))
   }
 
   @Test("reads every option of every kind")

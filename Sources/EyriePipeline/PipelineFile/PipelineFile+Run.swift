@@ -61,18 +61,18 @@ extension PipelineFile {
 extension SourceDefinition {
   /// The keys that a run understands.
   fileprivate static let runnable: Set = [
-    "input", "loop", "pacing", "max_frames", "transport", "open_timeout", "read_timeout", "reconnect",
+    "input", "username", "password", "loop", "pacing", "max_frames", "every", "max_fps", "transport",
+    "low_latency",
+    "open_timeout", "read_timeout", "frozen_after", "damaged_frames", "reconnect",
   ]
 
   fileprivate func plan() throws(EyrieFailure) -> SourcePlan {
     let input = MediaInput(self.input.value)
-    var plan = SourcePlan(id: try RunPlan.sourceID(name), input: input)
-    plan.reading.rtspTransport = transport ?? plan.reading.rtspTransport
-    plan.reading.openTimeout = openTimeout.map { .seconds($0) } ?? plan.reading.openTimeout
-    plan.reading.readTimeout = readTimeout.map { .seconds($0) }
+    var plan = SourcePlan(id: try RunPlan.sourceID(name), input: input, reading: reading)
     plan.pacing = pacing ?? plan.pacing
     plan.loop = loop ?? plan.loop
     plan.maxFrames = maxFrames
+    plan.frozenAfter = frozenAfter.map { .seconds($0) }
     // An address that is no live source, of HTTP say, is opened again where the file asks for that.
     if input.isLive || (reconnect != nil && input.isRemote) {
       var again = SourcePlan.Reconnect()

@@ -11,14 +11,6 @@ struct SourceDefinition: Sendable {
     case videotoolbox
   }
 
-  /// What becomes of frames that were damaged by loss.
-  enum DamagedFrames: String, Sendable, CaseIterable {
-    /// They are used, and their events say so.
-    case flag
-    /// They are dropped until the next keyframe.
-    case drop
-  }
-
   /// How a source that was lost is tried again: exponential backoff with full jitter.
   struct Reconnect: Sendable {
     /// In seconds; nil for the default.
@@ -78,7 +70,9 @@ extension SourceDefinition {
     static let frozenAfter = Field.duration(
       "frozen_after", 0.1...86_400, "After how long without any change a picture is reported as frozen.")
     static let damagedFrames = Field<DamagedFrames>.choice(
-      "damaged_frames", "What becomes of frames that were damaged by loss.")
+      "damaged_frames",
+      "Frames damaged by loss are used, and their events say so, or dropped until the next keyframe. Default: flag."
+    )
     static let minDelay = Field.duration("min_delay", 0.01...3600, "The delay before the first attempt.")
     static let maxDelay = Field.duration(
       "max_delay", 0.01...86_400, "The longest delay between two attempts.")
@@ -121,6 +115,35 @@ extension SourceDefinition {
     given = object.given
     guard let input else { return nil }
     self.input = input
+    checkCredentials(object)
+  }
+
+  private func checkCredentials(_ object: ObjectReader) {
+    guard username != nil || password != nil else { return }
+    do throws(MediaError) {
+      try MediaInput(input.value).check(reading)
+    } catch {
+      let key = username == nil ? Key.password.name : Key.username.name
+      // The explanation holds nothing of what the file or the environment says.
+      object.mistakes.add(
+        object.position(of: key), YAMLTree.path(object.key, key),
+        "does not go with the input: \(error.explanation)")
+    }
+  }
+
+  /// How it is read.
+  var reading: VideoReader.Options {
+    var options = VideoReader.Options()
+    options.rtspTransport = transport ?? options.rtspTransport
+    options.openTimeout = openTimeout.map { .seconds($0) } ?? options.openTimeout
+    options.readTimeout = readTimeout.map { .seconds($0) }
+    options.username = username?.value
+    options.password = password?.value
+    options.lowLatency = lowLatency ?? options.lowLatency
+    options.every = every ?? options.every
+    options.maxFPS = maxFPS
+    options.damagedFrames = damagedFrames ?? options.damagedFrames
+    return options
   }
 
   /// A source of which the file says no more than the input.

@@ -34,6 +34,8 @@ struct SourcePlan: Sendable {
   var pacing = RunOptions.Pacing.max
   var loop = false
   var maxFrames: Int?
+  /// After how long without any change a picture counts as frozen; nil for never.
+  var frozenAfter: Duration?
   /// nil: the end of the input is the end of the source, and its failure is final.
   var reconnect: Reconnect?
 

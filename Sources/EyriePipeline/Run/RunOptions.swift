@@ -51,6 +51,14 @@ public struct RunOptions: Sendable {
   public var maxDetections: Int?
   /// Stop after this many frames of each input; nil for no limit.
   public var maxFrames: Int?
+  /// Detect on each Nth frame only.
+  public var every = 1
+  /// The most frames a second of an input that are detected on, by their timestamps; nil for no limit.
+  public var maxFPS: Double?
+  /// Whether buffers of live inputs are kept as short as they can be.
+  public var lowLatency = false
+  /// What becomes of frames that show damage.
+  public var damagedFrames = DamagedFrames.flag
   /// Stop after this many seconds; nil for no limit.
   public var duration: Double?
   /// How fast a file is played.
@@ -95,6 +103,12 @@ public struct RunOptions: Sendable {
     }
     if let maxFrames, maxFrames < 1 {
       throw EyrieFailure(.usage, "--max-frames \(maxFrames): must be at least 1")
+    }
+    if !(1...10_000).contains(every) {
+      throw EyrieFailure(.usage, "--every \(every): must be between 1 and 10000")
+    }
+    if let maxFPS, !(maxFPS >= 0.01 && maxFPS <= 1000) {
+      throw EyrieFailure(.usage, "--max-fps \(maxFPS): must be between 0.01 and 1000 frames a second")
     }
     if let maxDetections, !(1...100_000).contains(maxDetections) {
       throw EyrieFailure(.usage, "--max-detections \(maxDetections): must be between 1 and 100000")
@@ -147,9 +161,13 @@ public struct RunOptions: Sendable {
 
   /// How the inputs are to be read.
   var reading: VideoReader.Options {
-    VideoReader.Options(
+    var options = VideoReader.Options(
       openTimeout: .seconds(openTimeout), readTimeout: readTimeout.map { .seconds($0) },
-      rtspTransport: rtspTransport)
+      rtspTransport: rtspTransport, damagedFrames: damagedFrames)
+    options.every = every
+    options.maxFPS = maxFPS
+    options.lowLatency = lowLatency
+    return options
   }
 
   /// How the model is to be compiled.

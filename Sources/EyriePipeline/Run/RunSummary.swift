@@ -67,6 +67,8 @@ public struct RunSummary: Sendable, Codable, Equatable {
   public struct Source: Sendable, Codable, Equatable {
     /// Frames that came out of its decoder.
     public var frames: Int
+    /// Frames that were left out because of `every` or `max_fps`; not among `frames`.
+    public var skipped: Int
     /// Frames that went through the model.
     public var inferred: Int
     /// Frames whose event was handed to every sink.

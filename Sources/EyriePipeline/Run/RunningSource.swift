@@ -22,6 +22,8 @@ final class RunningSource: Sendable {
     var inferred = 0
     /// Frames whose event was handed to every sink.
     var published = 0
+    /// Frames that nobody wanted: those between each Nth, or beyond so many a second. Not among the decoded.
+    var skipped = 0
     /// Frames that were not inferred: stage → reason → count.
     var lost: [String: [String: Int]] = [:]
     /// Frames that were inferred, but whose event was not made.

@@ -53,7 +53,7 @@ struct SummaryBuilder {
       errors += 1
     }
     return RunSummary.Source(
-      frames: counts.decoded, inferred: counts.inferred, published: counts.published,
+      frames: counts.decoded, skipped: counts.skipped, inferred: counts.inferred, published: counts.published,
       dropped: counts.allLosses,
       fps: RunSummary.Rates(measured, source: counts.description?.video.frameRate),
       realtimeRatio: realtimeRatio(measured, decoded: counts.decoded),

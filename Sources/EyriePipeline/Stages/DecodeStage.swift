@@ -8,6 +8,9 @@ import Foundation
 /// Demuxing and decoding block in FFmpeg, so the actor runs on a thread of its own; a stop interrupts a
 /// blocked open or read.
 actor DecodeStage: SourceStage {
+  /// The reason of frames that were left out because they are damaged.
+  private static let damaged = "damaged"
+
   nonisolated let executor: ThreadExecutor
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
@@ -20,6 +23,8 @@ actor DecodeStage: SourceStage {
   private var followed: Set<ObjectIdentifier> = []
   private var reader: VideoReader?
   private var emitted = 0
+  /// The frames that the reader left out, as far as they have been counted.
+  private var leftOut = (damaged: 0, skipped: 0)
   private var failuresInARow = 0
   private var lostAt: ContinuousClock.Instant?
 
@@ -39,7 +44,7 @@ actor DecodeStage: SourceStage {
   /// failure is not opened here: a camera may be away, and would be kept waiting while the model is compiled.
   func open(stop: StopSignal) throws(MediaError) {
     if plan.reconnect != nil {
-      try plan.input.checkAddress()
+      try plan.input.check(plan.reading)
     } else {
       _ = try connect(stop: stop)
     }
@@ -78,7 +83,9 @@ actor DecodeStage: SourceStage {
         return source.finish(.ended("the limit of frames was reached"))
       }
       let start = ContinuousClock.now
-      guard let frame = try nextFrame(of: reader, stop: context.stop) else {
+      let next = try nextFrame(of: reader, stop: context.stop)
+      account(for: reader, context)
+      guard let frame = next else {
         if context.stop.isRequested { return }
         if plan.reconnect != nil { throw MediaError.ended(plan.input) }
         return source.finish(.ended("end of stream"))
@@ -99,6 +106,21 @@ actor DecodeStage: SourceStage {
         await context.emit(SourceFrame(frame, from: source, arrival: arrival, session: session))
       else { return }
       emitted += 1
+    }
+  }
+
+  /// Counts the frames that the reader left out.
+  private func account(for reader: VideoReader, _ context: SourceContext<SourceFrame>) {
+    let damaged = reader.droppedDamaged - leftOut.damaged
+    let skipped = reader.skippedFrames - leftOut.skipped
+    guard damaged > 0 || skipped > 0 else { return }
+    leftOut = (reader.droppedDamaged, reader.skippedFrames)
+    for _ in 0..<damaged { context.recordDrop(reason: Self.damaged) }
+    source.update { counts in
+      counts.skipped += skipped
+      guard damaged > 0 else { return }
+      counts.decoded += damaged
+      counts.lost["decode", default: [:]][Self.damaged, default: 0] += damaged
     }
   }
 

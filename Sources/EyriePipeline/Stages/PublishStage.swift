@@ -21,7 +21,7 @@ actor PublishStage: SinkStage {
     var state: StreamState?
     var connectedSession = 0
     var lostSession = 0
-    var pictureSize: (width: Int, height: Int)?
+    var format: VideoFormat?
     var isOver: Bool { state == .ended || state == .failed }
   }
 
@@ -87,19 +87,20 @@ actor PublishStage: SinkStage {
   func consume(_ item: DetectedFrame) async throws(StageFailure) {
     let frame = item.source.frame
     let source = item.source.source
-    let details: [String: DetailValue] = ["width": .integer(frame.width), "height": .integer(frame.height)]
+    let format = frame.format
     var record = records[source.id] ?? SourceRecord()
     // A frame of a connection that is lost by now changes no state any more.
     if item.source.session > max(record.connectedSession, record.lostSession) {
       record.connectedSession = item.source.session
       let message = record.connectedSession == 1 ? "the first frame was decoded" : "the source is back"
-      try send(stream: .connected, of: source.id, message: message, details: details, &record)
+      try send(stream: .connected, of: source.id, message: message, details: format.details, &record)
     }
-    if let size = record.pictureSize, size != (frame.width, frame.height) {
-      let message = "the picture changed from \(size.width)×\(size.height) to \(frame.width)×\(frame.height)"
-      try send(stream: .formatChanged, of: source.id, message: message, details: details, &record)
+    if let before = record.format, before != format {
+      try send(
+        stream: .formatChanged, of: source.id, message: format.change(from: before), details: format.details,
+        &record)
     }
-    record.pictureSize = (frame.width, frame.height)
+    record.format = format
     records[source.id] = record
     let now = ContinuousClock.now
     let latency = now - item.source.arrival
@@ -110,7 +111,8 @@ actor PublishStage: SinkStage {
     let event = DetectionsEvent(
       runID: runID, source: source.id, sequence: sequencer.next(.detections, from: source.id),
       frame: frame.index, presentationTime: frame.ptsNanoseconds,
-      capturedAt: WallTime(nanoseconds: Int64(frame.capturedAt.timeIntervalSince1970 * 1e9)), clock: .arrival,
+      capturedAt: WallTime(nanoseconds: Int64(frame.capturedAt.timeIntervalSince1970 * 1e9)),
+      clock: frame.captureClock == .source ? .rtcp : .arrival,
       latency: latency / .milliseconds(1), width: frame.width, height: frame.height,
       model: item.detector.model, damaged: frame.isCorrupt ? true : nil,
       detections: item.result.detections.map { detection(from: $0, of: item.detector, frame) },
@@ -220,6 +222,23 @@ actor PublishStage: SinkStage {
         x: Double(found.box.x), y: Double(found.box.y), width: Double(found.box.width),
         height: Double(found.box.height)),
       pictureWidth: frame.width, pictureHeight: frame.height)
+  }
+}
+
+extension VideoFormat {
+  fileprivate var details: [String: DetailValue] {
+    [
+      "width": .integer(width), "height": .integer(height), "codec": .text(codec),
+      "pixel_format": .text(pixelFormat), "full_range": .flag(isFullRange),
+    ]
+  }
+
+  /// One line for people.
+  fileprivate func change(from before: VideoFormat) -> String {
+    if (width, height) != (before.width, before.height) {
+      return "the picture changed from \(before.width)×\(before.height) to \(width)×\(height)"
+    }
+    return "the stream changed from \(before.summary) to \(summary)"
   }
 }
 
