@@ -68,24 +68,28 @@ let package = Package(
       ],
       swiftSettings: strict),
 
+    // What the tests of several modules need and no module has: it depends on none.
+    .target(name: "EyrieTestTools", path: "Tests/EyrieTestTools", swiftSettings: strict),
     .target(
       name: "EyrieTestSupport",
       dependencies: ["EyriePipeline", "EyrieGraph", "EyrieInference", "EyrieEvents"],
       path: "Tests/EyrieTestSupport",
       swiftSettings: strict),
-    .testTarget(name: "EyrieGraphTests", dependencies: ["EyrieGraph"], swiftSettings: strict),
+    .testTarget(
+      name: "EyrieGraphTests", dependencies: ["EyrieGraph", "EyrieTestTools"], swiftSettings: strict),
     .testTarget(name: "EyrieMediaTests", dependencies: ["EyrieMedia"], swiftSettings: strict),
     .testTarget(
       name: "EyrieInferenceTests", dependencies: ["EyrieInference", "EyrieTestSupport"], swiftSettings: strict
     ),
-    .testTarget(name: "EyrieVisionTests", dependencies: ["EyrieVision"], swiftSettings: strict),
-    .testTarget(name: "EyrieEventsTests", dependencies: ["EyrieEvents"], swiftSettings: strict),
+    .testTarget(
+      name: "EyrieVisionTests", dependencies: ["EyrieVision", "EyrieTestTools"], swiftSettings: strict),
+    .testTarget(
+      name: "EyrieEventsTests", dependencies: ["EyrieEvents", "EyrieTestTools"], swiftSettings: strict),
     .testTarget(
       name: "EyriePipelineTests",
       dependencies: [
-        "EyriePipeline", "EyrieTestSupport", "EyrieGraph", "EyrieInference", "EyrieEvents", "EyrieMedia",
-        "EyrieVision",
-        "eyrie",
+        "EyriePipeline", "EyrieTestSupport", "EyrieTestTools", "EyrieGraph", "EyrieInference", "EyrieEvents",
+        "EyrieMedia", "EyrieVision", "eyrie",
       ],
       exclude: ["Fixtures"],
       swiftSettings: strict),

@@ -1,4 +1,5 @@
 import EyrieEvents
+import EyrieTestTools
 import Foundation
 import Testing
 
@@ -55,7 +56,7 @@ import Testing
   /// No mutation of the bytes may do more than fail.
   @Test(arguments: 1...10)
   func damagedPayloadsNeverCrash(seed: UInt64) throws {
-    var random = SplitMix64(state: seed)
+    var random = SplitMix64(seed: seed)
     var encoder = EventEncoder()
     let payloads = [
       encoder.encode(try Sample.detections()).payload, encoder.encode(try Sample.stream()).payload,

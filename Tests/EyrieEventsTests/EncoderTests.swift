@@ -1,4 +1,5 @@
 import EyrieEvents
+import EyrieTestTools
 import Foundation
 import Testing
 
@@ -148,7 +149,7 @@ import Testing
   /// Whatever the texts and numbers, every payload parses, and gives the texts back.
   @Test(arguments: 1...20)
   func anyEventIsValidJSON(seed: UInt64) throws {
-    var random = SplitMix64(state: seed)
+    var random = SplitMix64(seed: seed)
     var encoder = EventEncoder()
     for _ in 0..<100 {
       let label = random.text()
@@ -185,18 +186,7 @@ import Testing
   }
 }
 
-/// A small generator with a seed (Steele, Lea and Flood 2014), so that a failure can be repeated.
-struct SplitMix64: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-    return mixed ^ (mixed >> 31)
-  }
-
+extension SplitMix64 {
   /// Any bit pattern half of the time, a usual number otherwise.
   mutating func number() -> Double {
     Bool.random(using: &self) ? Double(bitPattern: next()) : Double.random(in: -2000...2000, using: &self)

@@ -1,4 +1,5 @@
 import EyrieEvents
+import EyrieTestTools
 import Foundation
 import Testing
 

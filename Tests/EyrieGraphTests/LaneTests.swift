@@ -1,3 +1,4 @@
+import EyrieTestTools
 import Testing
 
 @testable import EyrieGraph

@@ -1,23 +1,10 @@
+import EyrieTestTools
 import Testing
 
 @testable import EyriePipeline
 
 @Suite("Pipeline files that were damaged")
 struct PipelineFileFuzzTests {
-  /// The same numbers in each run, so that a failure can be repeated.
-  private struct Random: RandomNumberGenerator {
-    var state: UInt64
-
-    // SplitMix64.
-    mutating func next() -> UInt64 {
-      state &+= 0x9E37_79B9_7F4A_7C15
-      var value = state
-      value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-      value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-      return value ^ (value >> 31)
-    }
-  }
-
   private static let pieces = [
     ":", "- ", "{", "}", "[", "]", "\"", "'", "*a", "&a ", "!!str ", "|", ">", "#", "\n", "\t", "  ", "\0",
     "\u{FEFF}",
@@ -26,7 +13,7 @@ struct PipelineFileFuzzTests {
     "from: ", "kind: ", "detect", "sources:", "<<: ", "\u{1F600}", "0x", "1e400", "~", ",", "\\",
   ].map { Array($0.utf8) }
 
-  private static func damage(_ bytes: inout [UInt8], _ random: inout Random) {
+  private static func damage(_ bytes: inout [UInt8], _ random: inout SplitMix64) {
     for _ in 0..<Int.random(in: 1...4, using: &random) {
       let place = Int.random(in: 0...bytes.count, using: &random)
       let end = min(bytes.count, place + Int.random(in: 0...12, using: &random))
@@ -49,7 +36,7 @@ struct PipelineFileFuzzTests {
       (name == "everything" ? PipelineFileTests.everything : try PipelineFileFixture.example(name)).utf8)
     var taken = 0
     for seed in 0..<1500 {
-      var random = Random(state: UInt64(seed))
+      var random = SplitMix64(seed: UInt64(seed))
       var bytes = whole
       Self.damage(&bytes, &random)
       let lines =

@@ -1,4 +1,5 @@
 import EyrieTestSupport
+import EyrieTestTools
 import Foundation
 import Testing
 
@@ -87,7 +88,7 @@ struct PipelineFileSchemaTests {
   private static func errors(in text: String) throws -> Int {
     let schema = try JSONSerialization.jsonObject(with: Data(contentsOf: path))
     let value = try JSONSerialization.jsonObject(with: json(text), options: .fragmentsAllowed)
-    let validator = PipelineSchemaValidator(try #require(schema as? [String: Any]))
+    let validator = JSONSchemaValidator(try #require(schema as? [String: Any]))
     return try validator.errors(in: value).count
   }
 
@@ -116,90 +117,6 @@ struct PipelineFileSchemaTests {
       case .number(let value): return value
       case .text: return scalar.written
       }
-    }
-  }
-}
-
-/// JSON Schema 2020-12, the keywords that the schema of pipeline files uses. An unknown one is an error, never
-/// ignored.
-private struct PipelineSchemaValidator {
-  struct UnknownKeyword: Error { let name: String }
-
-  private static let annotations: Set = ["$schema", "$id", "$defs", "title", "description"]
-  private let root: [String: Any]
-
-  init(_ root: [String: Any]) { self.root = root }
-
-  func errors(in value: Any) throws -> [String] { try check(value, root, "$") }
-
-  private func check(_ value: Any, _ schema: [String: Any], _ place: String) throws -> [String] {
-    var errors: [String] = []
-    func require(_ condition: Bool, _ keyword: String) {
-      if !condition { errors.append("\(place): \(keyword)") }
-    }
-    let object = value as? [String: Any]
-    for (keyword, rule) in schema where !Self.annotations.contains(keyword) {
-      switch (keyword, rule) {
-      case ("$ref", let name as String):
-        let definitions = root["$defs"] as? [String: [String: Any]]
-        let target = try #require(definitions?[name.replacing("#/$defs/", with: "")])
-        errors += try check(value, target, place)
-      case ("enum", let names as [String]): require((value as? String).map(names.contains) ?? false, keyword)
-      case ("type", let name as String): require(Self.has(value, type: name), keyword)
-      case ("minimum", let limit as NSNumber):
-        require((value as? NSNumber).map { $0.doubleValue >= limit.doubleValue } ?? true, keyword)
-      case ("maximum", let limit as NSNumber):
-        require((value as? NSNumber).map { $0.doubleValue <= limit.doubleValue } ?? true, keyword)
-      case ("pattern", let pattern as String):
-        // By the regular expressions of Foundation, which are close to those of JavaScript.
-        require(
-          (value as? String)?.range(of: pattern, options: .regularExpression) != nil || !(value is String),
-          keyword)
-      case ("minItems", let limit as Int):
-        require((value as? [Any]).map { $0.count >= limit } ?? true, keyword)
-      case ("minProperties", let limit as Int): require((object?.count ?? limit) >= limit, keyword)
-      case ("maxProperties", let limit as Int): require((object?.count ?? 0) <= limit, keyword)
-      case ("oneOf", let options as [[String: Any]]):
-        require(try options.filter { try check(value, $0, place).isEmpty }.count == 1, keyword)
-      case ("anyOf", let options as [[String: Any]]):
-        require(try options.contains { try check(value, $0, place).isEmpty }, keyword)
-      case ("items", let items as [String: Any]):
-        for element in value as? [Any] ?? [] { errors += try check(element, items, place) }
-      case ("required", let names as [String]):
-        for name in names where object != nil { require(object?[name] != nil, "required \(name)") }
-      case ("propertyNames", let rule as [String: Any]):
-        for name in object?.keys.sorted() ?? [] { errors += try check(name, rule, "\(place).\(name)") }
-      case ("properties", let properties as [String: [String: Any]]):
-        for (name, member) in object ?? [:] {
-          if let property = properties[name] { errors += try check(member, property, "\(place).\(name)") }
-        }
-      case ("additionalProperties", _):
-        let named = schema["properties"] as? [String: Any] ?? [:]
-        for (name, member) in object ?? [:] where named[name] == nil {
-          if let rest = rule as? [String: Any] {
-            errors += try check(member, rest, "\(place).\(name)")
-          } else {
-            require(rule as? Bool == true, "additional \(name)")
-          }
-        }
-      default: throw UnknownKeyword(name: keyword)
-      }
-    }
-    return errors
-  }
-
-  private static func has(_ value: Any, type: String) -> Bool {
-    let number = value as? NSNumber
-    // JSONSerialization gives booleans as numbers of the type `char`, and no others.
-    let isBoolean = number.map { String(cString: $0.objCType) == "c" } ?? false
-    return switch type {
-    case "object": value is [String: Any]
-    case "array": value is [Any]
-    case "string": value is String
-    case "boolean": isBoolean
-    case "number": number != nil && !isBoolean
-    case "integer": !isBoolean && number.map { $0.doubleValue.rounded() == $0.doubleValue } ?? false
-    default: false
     }
   }
 }

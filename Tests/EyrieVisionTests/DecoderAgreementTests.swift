@@ -1,3 +1,4 @@
+import EyrieTestTools
 import EyrieVision
 import Testing
 
@@ -5,7 +6,7 @@ import Testing
 @Suite struct DecoderAgreementTests {
   @Test(arguments: 0..<60)
   func agreesWithTheSlowReference(seed: Int) throws {
-    var random = SeededGenerator(state: UInt64(seed) &* 7919 &+ 1)
+    var random = SplitMix64(seed: UInt64(seed) &* 7919 &+ 1)
     for layout in YOLOHead.Layout.allCases {
       for element in TensorElement.allCases {
         let classes = [1, 2, 3, 15, 16, 17, 80][Int.random(in: 0..<7, using: &random)]
@@ -43,7 +44,7 @@ import Testing
   /// Coarse coordinates and scores, so that equal scores, equal boxes and ratios at the threshold are
   /// frequent, with broken numbers strewn in.
   private func randomTensor(
-    _ layout: YOLOHead.Layout, anchors: Int, classes: Int, objectness: Bool, _ random: inout SeededGenerator
+    _ layout: YOLOHead.Layout, anchors: Int, classes: Int, objectness: Bool, _ random: inout SplitMix64
   ) -> TestTensor {
     let crowded = Bool.random(using: &random)
     let strange: [Float] = [.nan, .infinity, -.infinity, -5, 0, 1e30, 65504, 3.4e38, .leastNonzeroMagnitude]

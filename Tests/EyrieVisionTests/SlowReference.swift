@@ -187,19 +187,6 @@ struct SlowReference {
   }
 }
 
-/// SplitMix64: the same numbers on every run and machine.
-struct SeededGenerator: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-    return mixed ^ (mixed >> 31)
-  }
-}
-
 /// A 640 by 640 picture on a 640 by 640 model: model pixels are picture pixels.
 func identityTransform(_ side: Int = 640) throws -> PictureTransform {
   try PictureTransform(.letterbox, sourceWidth: side, sourceHeight: side, modelWidth: side, modelHeight: side)

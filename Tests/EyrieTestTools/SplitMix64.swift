@@ -1,0 +1,19 @@
+/// A small generator with a seed (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", 2014):
+/// the same numbers on every run and machine, so that a failure can be repeated.
+public struct SplitMix64: RandomNumberGenerator {
+  private var state: UInt64
+
+  /// - Parameter seed: any number; each gives another sequence.
+  public init(seed: UInt64) {
+    state = seed
+  }
+
+  /// The next number of the sequence, evenly spread over all.
+  public mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var mixed = state
+    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+    return mixed ^ (mixed >> 31)
+  }
+}
