@@ -76,7 +76,7 @@ struct SafetensorsFile {
       guard offsets.count == 2, 0 <= offsets[0], offsets[0] <= offsets[1], offsets[1] <= byteCount else {
         throw damage(path, "\(name) lies at \(offsets), outside the \(byteCount) bytes that there are")
       }
-      guard let needed = self.byteCount(shape, type), needed == offsets[1] - offsets[0] else {
+      guard let needed = elementCount(shape, times: type.byteSize), needed == offsets[1] - offsets[0] else {
         throw damage(
           path,
           "\(name) of shape \(shapeText(shape)) and type \(entry.dtype) has \(offsets[1] - offsets[0]) bytes")
@@ -98,18 +98,6 @@ struct SafetensorsFile {
       throw damage(path, "\(byteCount - end) bytes at its end belong to no tensor")
     }
     return tensors
-  }
-
-  /// `nil` where the product is not one, or does not fit.
-  private static func byteCount(_ shape: [Int], _ type: ElementType) -> Int? {
-    var count = type.byteSize
-    for length in shape {
-      guard length >= 0 else { return nil }
-      let product = count.multipliedReportingOverflow(by: length)
-      guard !product.overflow else { return nil }
-      count = product.partialValue
-    }
-    return count
   }
 
   /// The format's own names.

@@ -9,14 +9,9 @@ struct TensorReader {
     case .f64, .f32, .f16, .bf16, .i64, .i32: break
     default: return nil
     }
-    var count = 1
-    for length in view.shape {
-      let product = count.multipliedReportingOverflow(by: length)
-      guard length >= 0, !product.overflow else { return nil }
-      count = product.partialValue
-    }
-    let bytes = count.multipliedReportingOverflow(by: view.elementType.byteSize)
-    guard !bytes.overflow, bytes.partialValue == view.bytes.count else { return nil }
+    guard let count = elementCount(view.shape),
+      elementCount(view.shape, times: view.elementType.byteSize) == view.bytes.count
+    else { return nil }
     self.count = count
     self.view = view
   }

@@ -46,15 +46,11 @@ struct PreparedModel {
   private static func checkSizes(of outputs: [OpenVINOModel.Port], path: String) throws(ModelError) {
     let most = 1 << 26
     for output in outputs {
-      var count = 1
-      for length in output.shape where length >= 0 {
-        let product = count.multipliedReportingOverflow(by: length)
-        count = product.overflow ? .max : product.partialValue
-        guard count <= most else {
-          throw ModelError(
-            .corrupt, path,
-            "its output \(output.name) of shape \(shapeText(output.shape)) is too large to be meant")
-        }
+      // A length that varies is negative.
+      guard let count = elementCount(output.shape.filter { $0 >= 0 }), count <= most else {
+        throw ModelError(
+          .corrupt, path,
+          "its output \(output.name) of shape \(shapeText(output.shape)) is too large to be meant")
       }
     }
   }

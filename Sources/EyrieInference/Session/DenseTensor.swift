@@ -21,8 +21,9 @@ final class DenseTensor: @unchecked Sendable {
         "a tensor of shape \(shapeText(shape)) and strides \(strides) does not lie in its \(source.count) bytes"
       )
     }
-    guard size > 0, shape.count == strides.count, let count = Self.product(shape) else { throw refuse() }
-    guard let byteCount = Self.product([count, size]) else { throw refuse() }
+    guard size > 0, shape.count == strides.count, let count = elementCount(shape),
+      let byteCount = elementCount(shape, times: size)
+    else { throw refuse() }
     // The last element, in elements from the first. Of a tensor without elements there is none.
     var last = 0
     for (length, stride) in zip(shape, strides) where count > 0 {
@@ -79,15 +80,5 @@ final class DenseTensor: @unchecked Sendable {
       }
       if axis < 0 { return }
     }
-  }
-
-  private static func product(_ factors: [Int]) -> Int? {
-    var product = 1
-    for factor in factors {
-      let (value, overflow) = product.multipliedReportingOverflow(by: factor)
-      guard factor >= 0, !overflow else { return nil }
-      product = value
-    }
-    return product
   }
 }
