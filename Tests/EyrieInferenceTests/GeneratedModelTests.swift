@@ -223,7 +223,7 @@ struct GeneratedModelTests {
     #expect(near(try await means(session), [1, 0.4, 0.2], within: 0.01))
   }
 
-  @Test func openLoadsOffThePool() async throws {
+  @Test func onlyTheExpectedTaskIsLoaded() async throws {
     let path = try directory.write(TestModels.channelMeans().data(), "means.onnx")
     let session = try await OpenVINOBackend.open(path, expecting: .classify, options: .exact)
     #expect(session.requestCount >= 2)

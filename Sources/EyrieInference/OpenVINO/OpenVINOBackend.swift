@@ -1,5 +1,3 @@
-import Foundation
-
 /// How a model is to be compiled. The defaults suit a pipeline that wants frames per second.
 public struct CompileOptions: Sendable, Equatable {
   /// What the device is to be tuned for.
@@ -37,30 +35,6 @@ public struct CompileOptions: Sendable, Equatable {
 /// Runs OpenVINO IR and ONNX models on the CPU.
 public enum OpenVINOBackend {
   private static let device = "CPU"
-
-  /// Loads a model and compiles it, on a thread of its own: both block for a while.
-  /// - Parameters:
-  ///   - path: see ``ModelPackage/load(_:expecting:)``.
-  ///   - task: what the model must do; `nil` takes any.
-  ///   - options: how to compile.
-  /// - Throws: ``ModelError``.
-  public static func open(
-    _ path: String, expecting task: ModelTask? = nil, options: CompileOptions = CompileOptions()
-  ) async throws(ModelError) -> InferenceSession {
-    let result = await withCheckedContinuation { continuation in
-      let thread = Thread {
-        continuation.resume(
-          returning: Result { () throws(ModelError) in
-            try compile(try ModelPackage.load(path, expecting: task), options: options)
-          })
-      }
-      // As much as the main thread has: graphs are walked recursively.
-      thread.stackSize = 8 << 20
-      thread.name = "model load"
-      thread.start()
-    }
-    return try result.get()
-  }
 
   /// Compiles a loaded model. Blocks, for seconds with a large one: not for a thread of Swift's pool.
   /// - Throws: ``ModelError`` when an option does not fit the model, or OpenVINO fails.

@@ -1,7 +1,7 @@
 /// Loads models: finds out everything that is to be known about one before it is run.
 public enum ModelPackage {
-  /// Reads a model and its metadata. Blocks (it reads the whole graph); see ``OpenVINOBackend/open(_:expecting:options:)``
-  /// for an asynchronous way.
+  /// Reads a model and its metadata. Blocks (it reads the whole graph): not for a thread of Swift's pool. OpenVINO
+  /// walks graphs recursively, so the thread should have a stack like that of the main thread, 8 MiB.
   ///
   /// - Parameters:
   ///   - path: one of
