@@ -85,29 +85,3 @@ struct DetectorSetup: Sendable {
     return classes
   }
 }
-
-/// Finds the name that somebody probably meant.
-enum NearestName {
-  /// - Returns: the known name with the least edit distance; nil when even that is far off.
-  static func of(_ word: String, among names: [String]) -> String? {
-    let lower = Array(word.lowercased())
-    let ranked = names.map { (name: $0, distance: distance(lower, Array($0.lowercased()))) }
-    guard let best = ranked.min(by: { $0.distance < $1.distance }) else { return nil }
-    return best.distance <= max(1, lower.count / 2) ? best.name : nil
-  }
-
-  /// Levenshtein's edit distance, one row at a time.
-  private static func distance(_ left: [Character], _ right: [Character]) -> Int {
-    var row = Array(0...right.count)
-    for (i, character) in left.enumerated() {
-      var diagonal = row[0]
-      row[0] = i + 1
-      for (j, other) in right.enumerated() {
-        let substituted = diagonal + (character == other ? 0 : 1)
-        diagonal = row[j + 1]
-        row[j + 1] = min(substituted, row[j] + 1, diagonal + 1)
-      }
-    }
-    return row[right.count]
-  }
-}
