@@ -10,14 +10,14 @@ public protocol AccountableItem: Sendable {
   func wasLost(at stage: String, reason: String)
 }
 
-/// The reasons that are the graph's own.
-enum LossReason {
+/// The reasons that are the graph's own. None of them says anything against the item.
+public enum LossReason {
   /// By an edge's overflow policy.
-  static let queueFull = "queue_full"
+  public static let queueFull = "queue_full"
   /// The run ended before the item was taken.
-  static let shutdown = "shutdown"
+  public static let shutdown = "shutdown"
   /// The stage could not go on.
-  static let fatal = "fatal"
+  public static let fatal = "fatal"
 }
 
 /// Tells an item of its loss, if it wants to know.

@@ -142,9 +142,9 @@ struct RunOutlets: Sendable {
     }
   }
 
-  /// Tells that a source came to its end while others go on.
+  /// Tells that a source came to its end by itself, while others may go on.
   func end(_ source: RunningSource) async {
-    guard let end = source.verdict else { return }
+    guard !source.wasCutShort, let end = source.verdict else { return }
     for group in groups { try? await group.stage.end(source, end) }
   }
 

@@ -90,7 +90,12 @@ final class RunningSource: Sendable {
   }
 
   /// Losses that say nothing against the frame.
-  private static let innocent: Set = ["queue_full", "shutdown"]
+  private static let innocent: Set = [LossReason.queueFull, LossReason.shutdown, LossReason.fatal]
+
+  /// Whether the end of the run took frames of it, so that only the run can say how it ended.
+  var wasCutShort: Bool {
+    losses.values.contains { $0[LossReason.shutdown] != nil || $0[LossReason.fatal] != nil }
+  }
 
   func update<Value: Sendable>(_ change: (inout Counts) -> Value) -> Value {
     state.withLock { change(&$0.counts) }
