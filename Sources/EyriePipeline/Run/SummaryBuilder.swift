@@ -56,7 +56,7 @@ struct SummaryBuilder {
       frames: counts.decoded, skipped: counts.skipped, inferred: counts.inferred, published: counts.published,
       dropped: counts.allLosses,
       fps: RunSummary.Rates(measured, source: counts.description?.video.frameRate),
-      realtimeRatio: realtimeRatio(measured, decoded: counts.decoded),
+      realtimeRatio: realtimeRatio(measured, decoded: counts.decoded, detectors: detectorCount(of: source)),
       latencyMs: RunSummary.Latency(measured.latency), width: measured.pictureSize?.width,
       height: measured.pictureSize?.height, reconnects: counts.reconnects, errors: errors)
   }
@@ -74,10 +74,18 @@ struct SummaryBuilder {
 
   /// Stream time over wall time. The span between the first and the last frame lacks one frame's duration.
   /// Frames that were dropped do not count: their stream time was not processed.
-  private func realtimeRatio(_ measured: ResultMeasurements, decoded: Int) -> Double? {
-    guard let time = measured.presentationTime, decoded > 1, outcome.wall > .zero else { return nil }
+  private func realtimeRatio(_ measured: ResultMeasurements, decoded: Int, detectors: Int) -> Double? {
+    guard let time = measured.presentationTime, decoded > 1, detectors > 0, outcome.wall > .zero else {
+      return nil
+    }
     let span = Double(time.last &- time.first) / 1e9
-    return span * Double(measured.frames) / Double(decoded - 1) / (outcome.wall / .seconds(1))
+    let share = Double(measured.frames) / Double(detectors) / Double(decoded - 1)
+    return span * share / (outcome.wall / .seconds(1))
+  }
+
+  /// How many detectors look at each frame of a source.
+  private func detectorCount(of source: RunningSource) -> Int {
+    detectors.count { $0.plan.resizers.contains { $0.frames.contains { $0.from == source.id.value } } }
   }
 
   /// The stages by name; those that decode are one.
