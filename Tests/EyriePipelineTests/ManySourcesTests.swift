@@ -210,6 +210,26 @@ struct ManySourcesTests {
     #expect(stages.isSuperset(of: ["decode", "resize", "people", "cars", "all", "cars_only"]))
   }
 
+  @Test("runs whatever the stages of a file are called", arguments: ["publish", "annotate", "people"])
+  func names(of detector: String) async throws {
+    let text = """
+      sources: {a: {input: \(try await clip("a.mp4", frames: 3))}}
+      stages: {\(detector): {kind: detect, from: a, model: m}, measure: {kind: detect, from: a, model: m}}
+      sinks:
+        events: {kind: jsonl, from: \(detector), path: \(scratch.path("events.jsonl"))}
+        picture: {kind: annotate, from: measure, path: \(scratch.path("picture.jpg"))}
+      """
+    let backend = try FakeModel.backend { _ in FakeModel.box(classID: 0, confidence: 0.9) }
+    let summary = try await DetectionRun(try PipelineFileFixture.file(text).plan(), backend: backend).run(
+      stop: StopSignal(), reporter: .silent)
+    #expect(summary.frames.published == 6)
+    #expect(try EventLog(path: scratch.path("events.jsonl")).detections.count == 3)
+    #expect(FileManager.default.fileExists(atPath: scratch.path("picture.jpg")))
+    // Both detectors gave a result for each frame: that is no stream time gained.
+    let ratio = try #require(summary.realtimeRatio)
+    #expect(abs(ratio * summary.wallS - 0.12) < 1e-6)
+  }
+
   @Test("drops nothing of files, and of live sources only what was overtaken; the sums agree")
   func lossesAreOnesOwn() async throws {
     let fast = try await clip("fast.mp4", frames: 120)

@@ -46,7 +46,7 @@ public struct DetectionRun: Sendable {
     let decoders = plan.sources.map { DecodeStage($0, log: reporter.log) }
     try await open(decoders, stop: stop)
     let meter = RunMeter(decoders.map(\.source))
-    let outlets = try RunOutlets(plan, runID: UUID().uuidString.lowercased(), meter: meter)
+    let outlets = RunOutlets(plan, runID: UUID().uuidString.lowercased(), meter: meter)
     let endpoints = try await outlets.open(stop: stop)
     let boundAt = ContinuousClock.now
     var detectors: [RunningDetector] = []

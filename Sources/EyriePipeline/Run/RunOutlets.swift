@@ -16,14 +16,16 @@ struct RunOutlets: Sendable {
   /// How long a run waits for a first subscriber, from the moment it listens.
   private static let settleTime = Duration.milliseconds(500)
 
+  /// As in events.
+  let runID: String
   private var groups: [Group] = []
-  private var annotations: [(plan: SinkPlan, path: String)] = []
+  private var annotations: [(name: String, plan: SinkPlan, path: String)] = []
 
-  init(_ plan: RunPlan, runID: String, meter: RunMeter) throws(EyrieFailure) {
+  init(_ plan: RunPlan, runID: String, meter: RunMeter) {
     var shared: [(edges: [EdgePlan], sinks: [SinkPlan])] = []
     for sink in plan.sinks {
       if case .annotate(let path) = sink.target {
-        annotations.append((sink, path))
+        annotations.append((sink.name, sink, path))
       } else if let index = shared.firstIndex(where: { Self.isSame($0.edges, sink.edges) }) {
         shared[index].sinks.append(sink)
       } else {
@@ -33,20 +35,25 @@ struct RunOutlets: Sendable {
     var unmeasured = Set(plan.detectors.map(\.name))
     let rest = unmeasured.subtracting(shared.flatMap { $0.edges.map(\.from) })
     if !rest.isEmpty { shared.append((rest.sorted().map { EdgePlan(from: $0) }, [])) }
+    // A file may have given any stage one of the names that are given here.
+    var taken = Set(plan.detectors.flatMap { [$0.name] + $0.resizers.map(\.name) })
+    func free(_ wanted: String) -> String {
+      var name = wanted
+      while !taken.insert(name).inserted { name += "-sink" }
+      return name
+    }
     for (edges, sinks) in shared {
       let measured = unmeasured.intersection(edges.map(\.from))
       unmeasured.subtract(measured)
-      let name = shared.count == 1 ? "publish" : sinks.first?.name ?? "measure"
+      let name = free(shared.count == 1 ? "publish" : sinks.first?.name ?? "measure")
       let stage = PublishStage(name: name, runID: runID, meter: meter, measured: measured)
       groups.append(Group(stage: stage, sinks: sinks, edges: edges))
     }
+    for index in annotations.indices {
+      annotations[index].name = free(annotations.count == 1 ? "annotate" : annotations[index].plan.name)
+    }
     self.runID = runID
   }
-
-  /// As in events.
-  let runID: String
-  /// The names of the stages that publish.
-  var names: [String] { groups.map(\.stage.name) }
 
   private static func isSame(_ left: [EdgePlan], _ right: [EdgePlan]) -> Bool {
     func key(_ edge: EdgePlan) -> String {
@@ -111,8 +118,7 @@ struct RunOutlets: Sendable {
       definition.add(group.stage.name, sink: group.stage)
       connect(group.edges, to: group.stage.name, capacity: 8, in: &definition)
     }
-    for (plan, path) in annotations {
-      let name = annotations.count == 1 ? "annotate" : plan.name
+    for (name, plan, path) in annotations {
       definition.add(name, sink: AnnotateStage(path: path, origin: plan.origin))
       connect(plan.edges, to: name, capacity: 2, in: &definition)
     }
