@@ -7,7 +7,6 @@ struct GraphExecution: Sendable {
   struct Outcome: Sendable {
     var failure: EyrieFailure?
     var leftBehind = 0
-    var wasStopped = false
     /// Whether `--duration` ended it.
     var timeIsUp = false
     var wall: Duration = .zero
@@ -90,9 +89,9 @@ struct GraphExecution: Sendable {
     switch result {
     case .success(let end):
       outcome.leftBehind = end.leftBehind
-      outcome.wasStopped = end.wasStopped
     // Each source knows why.
     case .failure(.allSourcesFailed): break
+    // Without the name of the stage: the error names the input or the model.
     case .failure(.stageFailed(_, let error)): outcome.failure = EyrieFailure(.run, "\(error)")
     case .failure(let error): outcome.failure = EyrieFailure(.run, "\(error)")
     case nil: outcome.failure = EyrieFailure(.run, "the run ended without a result")

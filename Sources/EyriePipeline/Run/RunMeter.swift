@@ -1,20 +1,19 @@
-import EyrieEvents
 import Synchronization
 
 /// The sources of a run, and what came of all of their frames together. Safe from any thread.
 final class RunMeter: Sendable {
-  private let state = Mutex((sources: [RunningSource](), results: ResultMeasurements()))
+  /// In the order of the plan.
+  let sources: [RunningSource]
+  private let measured = Mutex(ResultMeasurements())
 
   init(_ sources: [RunningSource]) {
-    state.withLock { $0.sources = sources }
+    self.sources = sources
   }
 
-  /// In the order in which they were added.
-  var sources: [RunningSource] { state.withLock(\.sources) }
   /// Of all sources.
-  var results: ResultMeasurements { state.withLock(\.results) }
+  var results: ResultMeasurements { measured.withLock { $0 } }
 
   func record(_ item: DetectedFrame, latency: Duration, at now: ContinuousClock.Instant) {
-    state.withLock { $0.results.record(item, latency: latency, at: now) }
+    measured.withLock { $0.record(item, latency: latency, at: now) }
   }
 }

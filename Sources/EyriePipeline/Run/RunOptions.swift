@@ -18,7 +18,7 @@ public struct RunOptions: Sendable {
     case auto
     /// Any address is opened again, for ever: also HTTP.
     case always
-    /// The run ends.
+    /// Its end is the end of the source, and its failure is final.
     case never
   }
 

@@ -1,7 +1,8 @@
 /// What a run did, as written by `--summary FILE`. Keys are snake_case; times are in the unit their name ends in;
 /// what is not known is `null`.
 public struct RunSummary: Sendable, Codable, Equatable {
-  /// Where the frames of the run went. `decoded == inferred + dropped` (all reasons) after a clean end.
+  /// Where the frames of the run went. With one detector `decoded == inferred + dropped` (all reasons) after a
+  /// clean end. With several, a frame counts once for each that it goes to in all but `decoded`.
   public struct Frames: Sendable, Codable, Equatable {
     /// Frames that came out of the decoder.
     public var decoded = 0
