@@ -2,7 +2,7 @@
 ///
 /// The stream's own time is kept wherever it can be: gaps stay, a start other than zero stays. It is
 /// unwrapped, made up from the frame rate where it is missing, and joined up (one frame apart) where it
-/// goes back, where it jumps further ahead than any pause, and where the input starts again.
+/// goes back or stands still, where it jumps further ahead than any pause, and where the input starts again.
 struct Timeline {
   /// How the time base and the container of one session (one pass over the input) count.
   struct Clock {
@@ -32,6 +32,8 @@ struct Timeline {
   private var lastFrameDuration: Int64
   private var lastStep: Int64?
   private var isRestarted = false
+  /// Frames in a row that were not after the one before.
+  private var disorderedInARow = 0
   /// How long after the last frame the first one of a new session comes; nil for one frame.
   private var gap: Int64?
 
@@ -39,6 +41,8 @@ struct Timeline {
   private static let limit: Int64 = 1 << 62
   /// A step back shorter than this is disorder, not a splice.
   private static let disorder: Int64 = 500_000_000
+  /// So many frames in a row that come too early are no disorder any more: the clock was set back, or stands.
+  private static let patience = 3
   /// A step ahead longer than this is a splice in a transport stream, which may be joined anywhere, and
   /// damage elsewhere: nobody waits a day for the next frame.
   private static let jump: (transport: Int64, other: Int64) = (60_000_000_000, 86_400_000_000_000)
@@ -84,7 +88,8 @@ struct Timeline {
     let (time, overflow) = own.addingReportingOverflow(offset)
     guard !overflow, (-Self.limit..<Self.limit).contains(time) else { return synthesised(after: last) }
     if time <= last {
-      if last - time > Self.disorder {
+      disorderedInARow += 1
+      if last - time > Self.disorder || disorderedInARow >= Self.patience {
         return joined(own, after: last, warning: .timestampDiscontinuity)
       }
       self.last = last + 1_000
@@ -93,6 +98,7 @@ struct Timeline {
     if time - last > (clock.mayJump ? Self.jump.transport : Self.jump.other) {
       return joined(own, after: last, warning: .timestampDiscontinuity)
     }
+    disorderedInARow = 0
     lastStep = time - last
     self.last = time
     return Stamp(nanoseconds: time, streamNanoseconds: own, warning: nil)
