@@ -71,6 +71,7 @@ struct Opener {
       var request = Request(
         url: "file:\(path)", file: file,
         options: ["protocol_whitelist": "file,crypto,data", "pattern_type": "none"])
+      if file.kind == .regular { request.format = ContentProbe.format(path: path) }
       if file.kind == .stream {
         request.pipe = try PipeSource(path: path, input: input, guard: ioGuard)
       }

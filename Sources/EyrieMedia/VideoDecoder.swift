@@ -4,7 +4,7 @@ import CFFmpeg
 final class VideoDecoder {
   private var context: UnsafeMutablePointer<AVCodecContext>?
   /// Whether a frame may be decoded wrongly if the stream is entered between keyframes and the decoder
-  /// itself does not hold such frames back (FFmpeg's H.264 decoder does).
+  /// itself does not hold such frames back (FFmpeg's H.264 decoder does). H.261 has no keyframes.
   let needsKeyframe: Bool
 
   init(stream: UnsafeMutablePointer<AVStream>, threads: Int, lowLatency: Bool, input: String)
@@ -15,7 +15,9 @@ final class VideoDecoder {
       throw .unsupportedCodec(parameters, input: input)
     }
     let properties = avcodec_descriptor_get(parameters.codec_id)?.pointee.props ?? 0
-    needsKeyframe = properties & AV_CODEC_PROP_INTRA_ONLY == 0 && parameters.codec_id != AV_CODEC_ID_H264
+    needsKeyframe =
+      properties & AV_CODEC_PROP_INTRA_ONLY == 0 && parameters.codec_id != AV_CODEC_ID_H264
+      && parameters.codec_id != AV_CODEC_ID_H261
     guard let context = avcodec_alloc_context3(codec) else {
       throw MediaError(.outOfMemory, input, "out of memory while opening the decoder")
     }
