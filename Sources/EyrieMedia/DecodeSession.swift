@@ -240,7 +240,9 @@ final class DecodeSession {
         read(into: packet, &warnings)
       }
     guard status == 0 else { return try handleReadStatus(status, &warnings) }
-    if demuxer.isTransportStream { change.sawPacket(tag: tag, position: packet.pointee.pos) }
+    if demuxer.isTransportStream {
+      change.sawPacket(tag: tag, position: packet.pointee.pos, bytes: Int(packet.pointee.size))
+    }
     let sent = decoder.send(packet, tag: tag)
     av_packet_unref(packet)
     if sent < 0, sent != EYRIE_ERROR_EOF { try countDecodeError(sent, tag: tag, &warnings) }
@@ -253,7 +255,10 @@ final class DecodeSession {
   ) -> (status: Int32, tag: Int64) {
     let status = demuxer.read(into: packet, timeout: readTimeout)
     let passedOver = demuxer.takePassedOverErrors()
-    for _ in 0..<passedOver { warnings.count(.readError) }
+    for _ in 0..<passedOver {
+      warnings.count(.readError)
+      damage.loss(before: ledger.nextTag)
+    }
     let losses = demuxer.takeLosses()
     if passedOver > 0 || losses > 0 { skipping?.distrust() }
     guard status == 0 else { return (status, 0) }
@@ -287,6 +292,9 @@ final class DecodeSession {
 
   /// The old stream has given all its frames: goes on in the one that took its place, if there is one.
   private func followChange(_ warnings: inout WarningCounter) throws(MediaError) -> Bool {
+    if change.isStuckAtEnd, demuxer.isTransportStream, demuxer.isRewindable, deliveredFrames > 0 {
+      change.due = .reopening
+    }
     guard failure == nil, let way = change.due else { return false }
     let isFollowing: Bool
     switch way {
@@ -333,9 +341,6 @@ final class DecodeSession {
       drain()
     case EYRIE_ERROR_EOF:
       change.isAtEnd = true
-      if demuxer.isTransportStream, demuxer.isRewindable, deliveredFrames > 0, change.isStuckAtEnd {
-        change.due = .reopening
-      }
       drain()
     case FFmpeg.error(EAGAIN):
       // A source with nothing to give right now. Its own waits are over; do not spin.

@@ -19,6 +19,7 @@ struct StreamChange {
   var isAtEnd = false
   /// The packets of which no picture came yet, or will ever come.
   private var pending: [(tag: Int64, position: Int64)] = []
+  private var pendingBytes = 0
   private var highestTag: Int64 = 0
   private var packets = 0
   private var errors = 0
@@ -26,8 +27,9 @@ struct StreamChange {
   private var isExhausted = false
 
   /// The decoder gets a packet that lies at a place in the file, −1 where unknown.
-  mutating func sawPacket(tag: Int64, position: Int64) {
+  mutating func sawPacket(tag: Int64, position: Int64, bytes: Int) {
     packets += 1
+    pendingBytes += bytes
     if pending.count < Self.capacity { pending.append((tag, position)) }
   }
 
@@ -35,6 +37,7 @@ struct StreamChange {
 
   mutating func sawPicture(tag: Int64) {
     packets = 0
+    pendingBytes = 0
     errors = 0
     isExhausted = false
     highestTag = max(highestTag, tag)
@@ -43,8 +46,11 @@ struct StreamChange {
 
   /// Whether the decoder makes nothing of the packets any more.
   var isStuck: Bool { due == nil && !isExhausted && packets >= Self.patience }
-  /// The same at the end of the input, where there may be few packets.
-  var isStuckAtEnd: Bool { due == nil && !isExhausted && packets > 2 && errors > 1 }
+  /// The same at the end of the input, once all frames are out. There may be few packets: one codec's parser
+  /// sees no end in the packets of another.
+  var isStuckAtEnd: Bool {
+    isAtEnd && due == nil && !isExhausted && !pending.isEmpty && (errors > 0 || pendingBytes > 10_000)
+  }
 
   /// Where the first packet lies that was coded after all pictures so far.
   var position: Int64? { pending.first.flatMap { $0.position > 0 ? $0.position : nil } }

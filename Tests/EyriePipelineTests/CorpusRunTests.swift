@@ -103,8 +103,7 @@ struct CorpusRunTests {
   }
 
   @Test(
-    "times that are missing, or that go back, go on at the frame rate",
-    arguments: ["T03", "T07", "T12", "K08"]
+    "times that are missing or go back go on at the frame rate", arguments: ["T03", "T07", "T12", "K08"]
   )
   func evenTimes(id: String) async throws {
     _ = try await run(try row(id))
