@@ -52,15 +52,16 @@ public final class RTSPServer: Sendable {
   ///   - transport: what clients may ask for: `tcp`, `udp` or `both`.
   ///   - authentication: with the user `user` and `password`.
   ///   - certificate: a PEM file with certificate and key; it then speaks `rtsps`.
+  ///   - loss: the share of packets that never arrive, 0…1.
   public init(
     clip: String, transport: String = "both", authentication: Authentication = .none,
-    certificate: String? = nil
+    certificate: String? = nil, loss: Double = 0
   ) throws {
     scheme = certificate == nil ? "rtsp" : "rtsps"
     arguments =
       [
         Self.script, clip, "--transport", transport, "--auth", authentication.rawValue, "--password",
-        Self.password,
+        Self.password, "--loss", "\(loss)",
       ] + (certificate.map { ["--certificate", $0] } ?? [])
     let (started, port) = try Self.launch(arguments, port: 0)
     self.port = port

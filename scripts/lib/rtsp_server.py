@@ -30,6 +30,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("clip", help="an MP4 file with H.264")
     parser.add_argument("--port", default="0", help="0 for a free one")
     parser.add_argument("--transport", choices=TRANSPORTS, default="both", help="what clients may ask for")
+    parser.add_argument("--loss", type=float, default=0, help="the share of packets that never arrive, 0 to 1")
     parser.add_argument("--auth", choices=["none", "basic", "digest"], default="none")
     parser.add_argument("--user", default="user")
     parser.add_argument("--password", default="")
@@ -57,11 +58,12 @@ def access(options: argparse.Namespace) -> GstRtspServer.RTSPAuth:
 
 def media(options: argparse.Namespace) -> GstRtspServer.RTSPMediaFactory:
     """Make the stream; every client gets its own, from the start of the clip."""
-    factory = GstRtspServer.RTSPMediaFactory()
-    factory.set_launch(
-        f'( filesrc location="{options.clip}" ! qtdemux ! queue ! h264parse '
-        "! rtph264pay name=pay0 pt=96 config-interval=1 )"
+    payload = "rtph264pay pt=96 config-interval=1"
+    stream = (
+        f"{payload} ! identity drop-probability={options.loss} name=pay0" if options.loss else f"{payload} name=pay0"
     )
+    factory = GstRtspServer.RTSPMediaFactory()
+    factory.set_launch(f'( filesrc location="{options.clip}" ! qtdemux ! queue ! h264parse ! {stream} )')
     factory.set_protocols(TRANSPORTS[options.transport])
     if options.auth != "none" or options.certificate:
         permissions = GstRtspServer.RTSPPermissions()
