@@ -64,7 +64,7 @@ final class DecodeSession {
     decoder = try Self.decoder(for: demuxer, options, isLive: input.isLive)
     isRemote = input.isRemote
     isLive = input.isLive
-    readTimeout = options.readTimeout ?? (isRemote ? .seconds(10) : nil)
+    readTimeout = options.readTimeout ?? (isRemote || isLive ? .seconds(10) : nil)
     skipping = Self.skipping(in: demuxer, options, isLive: isLive)
     awaitsKeyframe = decoder.needsKeyframe
     guard let packet = av_packet_alloc() else {
@@ -342,9 +342,6 @@ final class DecodeSession {
     case EYRIE_ERROR_EOF:
       change.isAtEnd = true
       drain()
-    case FFmpeg.error(EAGAIN):
-      // A source with nothing to give right now. Its own waits are over; do not spin.
-      usleep(5_000)
     case EYRIE_ERROR_INVALID_DATA:
       damage.loss(before: ledger.nextTag)
       readErrors += 1

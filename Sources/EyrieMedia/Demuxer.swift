@@ -11,7 +11,7 @@ final class Demuxer {
   let isRewindable: Bool
   private var context: UnsafeMutablePointer<AVFormatContext>?
   /// Outlives `context`, which reads through it.
-  private let pipe: PipeSource?
+  private let bytes: (any ByteSource)?
   private let errors = DemuxerErrors()
   /// Only for transport streams, whose video may go on in another stream.
   private let splices: SpliceWatch?
@@ -35,7 +35,7 @@ final class Demuxer {
     ioGuard.arm(nil)
     self.input = name
     self.ioGuard = ioGuard
-    pipe = opened.pipe
+    bytes = opened.bytes
     isRewindable = opened.isRewindable
     stream = opened.stream
     context = opened.context
@@ -51,7 +51,7 @@ final class Demuxer {
     // Saying goodbye to a server that does not listen must not take long.
     ioGuard.beginClosing(within: .milliseconds(500))
     avformat_close_input(&context)
-    withExtendedLifetime((pipe, ioGuard)) {}
+    withExtendedLifetime((bytes, ioGuard)) {}
   }
 
   /// Reads the next packet of the chosen stream. Returns FFmpeg's status, or `streamEnded`; other streams are
@@ -70,6 +70,11 @@ final class Demuxer {
     while true {
       if ioGuard.mustStop { return EYRIE_ERROR_EXIT }
       let status = errors.collect { av_read_frame(context, packet) }
+      // A source with nothing to give right now: its own waits are over, or it has none (cameras).
+      if status == FFmpeg.error(EAGAIN) {
+        usleep(2_000)
+        continue
+      }
       if status == 0, packet.pointee.stream_index != index {
         let hasEnded = isContinued(by: packet)
         av_packet_unref(packet)

@@ -51,6 +51,10 @@ extension MediaError {
       return MediaError(.unauthorized, input, "the server refuses the user name or password")
     case EYRIE_ERROR_HTTP_NOT_FOUND:
       return MediaError(.notFound, input, "the server has no such stream; check the path of the URL")
+    case EYRIE_ERROR_HTTP_SERVER_ERROR:
+      return MediaError(.serverError, input, "the server fails (HTTP 5xx); see its own log")
+    case EYRIE_ERROR_HTTP_OTHER_4XX, EYRIE_ERROR_HTTP_BAD_REQUEST:
+      return MediaError(.serverError, input, "the server refuses the request (HTTP 4xx); check the address")
     default:
       return network(status, action, input: input)
         ?? MediaError(.io, input, "\(FFmpeg.message(status)) while \(action)")
@@ -76,6 +80,17 @@ extension MediaError {
 
   static func unknownScheme(_ scheme: String, input: String) -> MediaError {
     MediaError(.unsupportedURL, input, "unknown URL scheme \"\(scheme)\"; use rtsp, http, udp or a path")
+  }
+
+  static func malformedDevice(_ input: String) -> MediaError {
+    MediaError(
+      .unsupportedURL, input,
+      "malformed camera; write v4l2:/dev/video0?size=1280x720&rate=30&format=mjpeg, or less of it")
+  }
+
+  static func malformedPattern(_ input: String) -> MediaError {
+    MediaError(
+      .unsupportedURL, input, "malformed test pattern; write testsrc:1280x720@30, from 16x16 to 8192x8192")
   }
 
   static func disconnected(_ input: String, _ action: String) -> MediaError {

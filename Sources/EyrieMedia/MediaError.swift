@@ -10,6 +10,8 @@ public struct MediaError: Error, Sendable, Equatable, CustomStringConvertible {
     case directory
     /// The file has no bytes.
     case empty
+    /// Another program uses the camera.
+    case busy
     /// The operating system refuses to open the file.
     case permissionDenied = "permission_denied"
     /// The content is no media that FFmpeg recognises.
@@ -30,6 +32,8 @@ public struct MediaError: Error, Sendable, Equatable, CustomStringConvertible {
     case unauthorized
     /// The server answers, but has no such stream.
     case notFound = "not_found"
+    /// The server answers that it cannot serve now.
+    case serverError = "server_error"
     /// Nobody listens at that port.
     case refused
     /// The host cannot be reached, or its name is unknown.

@@ -4,7 +4,9 @@ extension MediaInput {
   /// Whether frames come at their own pace and cannot be made to wait: a camera or a broadcast, not a file,
   /// wherever that lies.
   public var isLive: Bool {
-    guard case .url(let address) = locate(), let colon = address.firstIndex(of: ":") else { return false }
+    let locator = locate()
+    if case .device = locator { return true }
+    guard case .url(let address) = locator, let colon = address.firstIndex(of: ":") else { return false }
     return Self.liveSchemes.contains(address[..<colon].lowercased())
   }
 
@@ -13,7 +15,7 @@ extension MediaInput {
     if case .url = locate() { true } else { false }
   }
 
-  /// Checks what can be known of an address without opening it. Anything but an address passes.
+  /// Checks what can be known of an address, a camera's name or a pattern without opening it. Files pass.
   /// - Throws: `MediaError` with `.unsupportedURL` for an unknown scheme or a malformed address.
   public func checkAddress() throws(MediaError) {
     switch locate() {
@@ -26,6 +28,10 @@ extension MediaInput {
         throw MediaError(
           .unsupportedURL, description, "malformed URL; percent-encode special characters in the password")
       }
+    case .device(let name):
+      if VideoDevice(name) == nil { throw .malformedDevice(description) }
+    case .testPattern(let name):
+      if TestPattern(name) == nil { throw .malformedPattern(description) }
     case .file, .imageSequence: break
     }
   }
@@ -35,6 +41,10 @@ extension MediaInput {
   public var shortName: String {
     let name: String
     switch locate() {
+    case .file where argument == "-": return "stdin"
+    case .testPattern: return TestPattern.name
+    case .device(let path):
+      name = (VideoDevice(path)?.path ?? path).split(separator: "/").last.map(String.init) ?? ""
     case .file(let path), .imageSequence(let path):
       let last = URL(fileURLWithPath: path).lastPathComponent
       let stem = (last as NSString).deletingPathExtension

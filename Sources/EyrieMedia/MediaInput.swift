@@ -1,9 +1,12 @@
 import Foundation
 
-/// What a user named as the source of pictures: a file, a pattern of numbered pictures, or a URL.
+/// What a user named as the source of pictures: a file, a pattern of numbered pictures, an address, a camera of
+/// this machine, or a generated pattern.
 ///
-/// A name that exists in the file system is a file, whatever characters it has. Otherwise a known
-/// network scheme (`rtsp:`, `http:`, `udp:` …) makes it a URL, a `%d` or `%03d` in its last component
+/// `-` is standard input, and `/dev/video…` or `v4l2:/dev/…?size=1280x720&rate=30&format=mjpeg` a camera (Linux;
+/// each setting may be left out). Any other name that exists in the file system is a file, whatever characters it
+/// has. Otherwise `testsrc`, `testsrc:1280x720@30` is a generated pattern without end that comes as fast as it is
+/// read; a known network scheme (`rtsp:`, `http:`, `udp:` …) makes it a URL, a `%d` or `%03d` in its last component
 /// makes it an image sequence, and anything else is a file that will be reported as missing.
 public struct MediaInput: Sendable, Hashable, CustomStringConvertible {
   /// The name as given. It may hold credentials: use `description` for people and logs.
@@ -27,12 +30,17 @@ public struct MediaInput: Sendable, Hashable, CustomStringConvertible {
     case file(String)
     case imageSequence(String)
     case url(String)
+    case device(String)
+    case testPattern(String)
     case unknownScheme(String)
   }
 
   /// Decides what the name is by looking at the file system now.
   func locate() -> Locator {
+    if argument == "-" { return .file("/dev/stdin") }
+    if VideoDevice.isMeant(by: argument) { return .device(argument) }
     if FileManager.default.fileExists(atPath: argument) { return .file(argument) }
+    if TestPattern.isMeant(by: argument) { return .testPattern(argument) }
     if let scheme = Self.scheme(of: argument) {
       if scheme == "file" { return .file(filePath()) }
       if Self.networkSchemes.contains(scheme) { return .url(argument) }

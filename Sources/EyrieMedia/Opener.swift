@@ -7,7 +7,7 @@ struct Opener {
   struct Opened {
     let context: UnsafeMutablePointer<AVFormatContext>
     let stream: UnsafeMutablePointer<AVStream>
-    let pipe: PipeSource?
+    let bytes: (any ByteSource)?
     let isRewindable: Bool
   }
 
@@ -19,7 +19,8 @@ struct Opener {
   private struct Request {
     var url: String
     var format: String?
-    var pipe: PipeSource?
+    var bytes: (any ByteSource)?
+    var isDevice = false
     var file: LocalFile?
     var options: [String: String] = [:]
     var isRewindable = false
@@ -46,7 +47,7 @@ struct Opener {
     var request = try request(for: locator)
     request.offset = offset
     // A pipe may wait for its writer for as long as it takes; the interrupt ends that.
-    if request.pipe == nil { ioGuard.arm(options.openTimeout) }
+    if request.bytes?.mayWaitForWriter != true { ioGuard.arm(options.openTimeout) }
     do {
       return try open(request)
     } catch let error where error.reason == .noVideo && request.isRewindable {
@@ -73,7 +74,7 @@ struct Opener {
         options: ["protocol_whitelist": "file,crypto,data", "pattern_type": "none"])
       if file.kind == .regular { request.format = ContentProbe.format(path: path) }
       if file.kind == .stream {
-        request.pipe = try PipeSource(path: path, input: input, guard: ioGuard)
+        request.bytes = try PipeSource(path: path, input: input, guard: ioGuard)
       }
       request.isRewindable = file.kind == .regular
       return request
@@ -97,6 +98,17 @@ struct Opener {
       }
       if options.lowLatency, MediaInput(url).isLive { request.makeLowLatency(scheme) }
       return request
+    case .device(let name):
+      guard let device = VideoDevice(name) else { throw .malformedDevice(input) }
+      try device.check(input: input)
+      return Request(
+        url: device.path, format: String(cString: try VideoDevice.format(input: input).pointee.name),
+        isDevice: true, options: device.options)
+    case .testPattern(let name):
+      guard let pattern = TestPattern(name) else { throw .malformedPattern(input) }
+      return Request(
+        url: "", format: "yuv4mpegpipe",
+        bytes: try TestPatternSource(pattern, input: input, guard: ioGuard), isRewindable: true)
     case .unknownScheme(let scheme):
       throw .unknownScheme(scheme, input: input)
     }
@@ -109,14 +121,16 @@ struct Opener {
     var context: UnsafeMutablePointer<AVFormatContext>? = allocated
     allocated.pointee.interrupt_callback = ioGuard.callback
     // FFmpeg would watch 20 frames to learn their rate: a second, in which a live source's frames grow old.
-    if request.isRemote, !request.isRewindable { allocated.pointee.fps_probe_size = 0 }
+    if request.isRemote || request.isDevice, !request.isRewindable { allocated.pointee.fps_probe_size = 0 }
     allocated.pointee.skip_initial_bytes = request.offset
     if let bytes = request.probeBytes { allocated.pointee.probesize = bytes }
     if let seconds = request.probeSeconds {
       allocated.pointee.max_analyze_duration = seconds * Int64(AV_TIME_BASE)
     }
-    if let pipe = request.pipe {
-      allocated.pointee.pb = pipe.io
+    // A camera's driver would wait for the next picture where no interrupt reaches it.
+    if request.isDevice { allocated.pointee.flags |= AVFMT_FLAG_NONBLOCK }
+    if let bytes = request.bytes {
+      allocated.pointee.pb = bytes.io
       allocated.pointee.flags |= AVFMT_FLAG_CUSTOM_IO
     }
     var options: OpaquePointer?
@@ -126,6 +140,7 @@ struct Opener {
     let status = avformat_open_input(&context, request.url, format, &options)
     // On failure FFmpeg has freed the context.
     guard status >= 0, let context else {
+      if request.isDevice, !ioGuard.mustStop { throw VideoDevice.error(-status, input: input) }
       // The file itself can be read: that was tried. What it refers to is refused.
       if request.file != nil, status == FFmpeg.error(EPERM) || status == FFmpeg.error(EACCES) {
         throw MediaError(
@@ -146,7 +161,7 @@ struct Opener {
     }
     do {
       return Opened(
-        context: context, stream: try findVideo(in: context), pipe: request.pipe,
+        context: context, stream: try findVideo(in: context), bytes: request.bytes,
         isRewindable: request.isRewindable)
     } catch {
       var closing: UnsafeMutablePointer<AVFormatContext>? = context

@@ -5,9 +5,10 @@ import Foundation
 ///
 /// FFmpeg's own `file:` protocol blocks in `open(2)` until a pipe has a writer, and in `read(2)` until it
 /// has bytes, where no interrupt reaches it.
-final class PipeSource {
+final class PipeSource: ByteSource {
   /// The byte stream to give to FFmpeg. Valid as long as this object.
   private(set) var io: UnsafeMutablePointer<AVIOContext>
+  var mayWaitForWriter: Bool { true }
   private let descriptor: Int32
   private let ioGuard: IOGuard
   private static let bufferBytes: Int32 = 1 << 16

@@ -14,7 +14,7 @@ extension MediaError {
     switch reason {
     case .unauthorized: .slowly
     case .missing, .notFound, .refused, .unreachable, .transportRefused, .disconnected, .stalled, .ended, .io,
-      .timedOut, .notMedia, .cutOff, .undecodable, .empty:
+      .busy, .serverError, .timedOut, .notMedia, .cutOff, .undecodable, .empty:
       .soon
     case .directory, .permissionDenied, .noVideo, .unsupportedCodec, .unsupportedPixelFormat, .unsupportedURL,
       .interrupted, .notRewindable, .invalidGeometry, .outOfMemory, .encoding:

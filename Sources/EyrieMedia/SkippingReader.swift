@@ -60,7 +60,7 @@ final class SkippingReader {
       }
       let (result, tag) = read(packet)
       guard result == 0 else {
-        if result != FFmpeg.error(EAGAIN) { plan.distrust() }
+        plan.distrust()
         status = result
         continue
       }

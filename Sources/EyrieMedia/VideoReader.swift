@@ -13,7 +13,7 @@ public final class VideoReader {
     public var decoderThreads: Int
     /// How long opening and probing may take. A pipe that has no writer yet is waited for regardless.
     public var openTimeout: Duration
-    /// How long a read may wait for data. `nil`: 10 s for URLs, without limit for files and pipes.
+    /// How long a read may wait for data. `nil`: 10 s for URLs and cameras, without limit for files and pipes.
     public var readTimeout: Duration?
     /// What carries the pictures of an RTSP stream.
     public var rtspTransport: RTSPTransport

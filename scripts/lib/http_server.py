@@ -104,6 +104,13 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         return kind == "Digest" and given.get("username") == user and given.get("response") == md5(wanted)
 
 
+class Server(http.server.ThreadingHTTPServer):
+    """A server that says nothing of clients that went away."""
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing."""
+
+
 def main() -> int:
     """Serve until standard input ends."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -111,7 +118,7 @@ def main() -> int:
     parser.add_argument("--auth", choices=["none", "basic", "digest"], default="none")
     parser.add_argument("--user", default="user")
     parser.add_argument("--password", default="")
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, options=parser.parse_args()))
+    server = Server(("127.0.0.1", 0), partial(Handler, options=parser.parse_args()))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(f"port {server.server_port}", flush=True)
     sys.stdin.buffer.read()
