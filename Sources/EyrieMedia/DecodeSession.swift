@@ -81,8 +81,11 @@ final class DecodeSession {
     let geometry = demuxer.geometry(of: nil)
     let isLarge = geometry.codedWidth * geometry.codedHeight > 1920 * 1088
     return try VideoDecoder(
-      stream: demuxer.stream, threads: options.decoderThreads > 0 ? options.decoderThreads : isLarge ? 2 : 1,
-      lowLatency: options.lowLatency && isLive, input: demuxer.input)
+      stream: demuxer.stream,
+      options: VideoDecoder.Options(
+        threads: options.decoderThreads > 0 ? options.decoderThreads : isLarge ? 2 : 1,
+        lowLatency: options.lowLatency && isLive, hardware: options.hardware, openDevice: options.openDevice),
+      input: demuxer.input)
   }
 
   private static func skipping(
@@ -141,6 +144,7 @@ final class DecodeSession {
       while !isFinished {
         try checkStop()
         let status = decoder.receive(frame)
+        if decoder.takeRestart() { awaitKeyframe() }
         if status == 0 {
           if let decoded = accept(frame, &warnings) { return decoded }
           av_frame_unref(frame)
@@ -159,6 +163,15 @@ final class DecodeSession {
     }
     free(frame)
     return nil
+  }
+
+  /// Why pictures are not decoded where they should be.
+  var note: String? { decoder.note }
+
+  private func awaitKeyframe() {
+    skipping?.distrust()
+    awaitsKeyframe = decoder.needsKeyframe
+    skippedFrames = 0
   }
 
   private func free(_ frame: UnsafeMutablePointer<AVFrame>) {

@@ -27,6 +27,9 @@ public final class VideoReader {
     /// For cameras and broadcasts: as little delay as can be, at the price of what a network reorders over UDP.
     /// Without effect on files.
     public var lowLatency = false
+    /// Where to decode. Where that cannot be, the CPU does, and `VideoReader.notes` says why.
+    public var hardware = HardwareDecoding.none
+    var openDevice = HardwareDevice.open
     var credentials = Credentials()
 
     /// The defaults suit files and most cameras.
@@ -48,6 +51,9 @@ public final class VideoReader {
   /// decoded if no other picture refers to them and it is certain which they are; that changes nothing of those
   /// delivered.
   public private(set) var skippedFrames = 0
+  /// What was done otherwise than asked for, one line each, none twice: why pictures are decoded in software.
+  /// One may come in mid-stream.
+  public private(set) var notes: [String] = []
   /// What was wrong so far, by kind.
   public var warnings: [MediaWarning] { warningCounter.summary }
 
@@ -91,6 +97,7 @@ public final class VideoReader {
     self.session = session
     timeline = Timeline(session.clock)
     description = session.description(of: nil)
+    noteDecoding()
     let isIncomplete = description.video.pixelFormat == nil || description.video.codedWidth == nil
     // A live source may take long to its first picture, and its header usually suffices.
     guard session.isRewindable || isIncomplete else { return }
@@ -149,6 +156,7 @@ public final class VideoReader {
       format = frame.format
       description = session.description(of: frame)
     }
+    noteDecoding()
     if selection.takes(index: frame.index, nanoseconds: frame.ptsNanoseconds) { return frame }
     skippedFrames += 1
     return nil
@@ -162,6 +170,10 @@ public final class VideoReader {
       isWanted = selection.takes(index: frameCount + offset, nanoseconds: stamp.nanoseconds)
     }
     return isWanted
+  }
+
+  private func noteDecoding() {
+    if let note = session?.note, !notes.contains(note) { notes.append(note) }
   }
 
   private func passRest() {
