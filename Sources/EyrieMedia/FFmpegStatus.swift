@@ -66,6 +66,10 @@ extension MediaError {
     switch -status {
     case ECONNREFUSED:
       MediaError(.refused, input, "connection refused; check the port and that the server runs")
+    case EADDRINUSE:
+      MediaError(.busy, input, "another program listens at this port; end that or take another port")
+    case EADDRNOTAVAIL:
+      MediaError(.unreachable, input, "this machine does not have that address; check it")
     case EHOSTUNREACH, ENETUNREACH, EHOSTDOWN, ENETDOWN:
       MediaError(.unreachable, input, "\(FFmpeg.message(status)); check the address and the network")
     case ECONNRESET, ECONNABORTED, EPIPE:

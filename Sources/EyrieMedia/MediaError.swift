@@ -10,7 +10,7 @@ public struct MediaError: Error, Sendable, Equatable, CustomStringConvertible {
     case directory
     /// The file has no bytes.
     case empty
-    /// Another program uses the camera.
+    /// Another program uses the camera, or listens at the port.
     case busy
     /// The operating system refuses to open the file.
     case permissionDenied = "permission_denied"

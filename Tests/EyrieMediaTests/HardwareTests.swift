@@ -98,6 +98,21 @@ import Testing
     #expect(!frames.contains { $0.isCorrupt })
   }
 
+  @Test func aDeviceThatOnlyGivesErrorsIsGivenUp() throws {
+    let path = scratch.path("clip.mjpeg")
+    try Tool.ffmpeg("-i", clip, "-frames:v", "1", "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", path)
+    let picture = try Data(contentsOf: URL(fileURLWithPath: path))
+    let broken = Data([0xff, 0xd8, 0xff, 0xe0, 0x00, 0x04, 0x20, 0x20, 0xff, 0xd9])
+    let parts = (0..<70).map { (20..<50).contains($0) ? broken : picture }
+    try parts.reduce(Data(), +).write(to: URL(fileURLWithPath: path))
+    let reader = try VideoReader(MediaInput(path), options: pretended(AV_PIX_FMT_YUVJ420P) { _ in 0 })
+    #expect(try reader.allFrames().count == 40)
+    let note = try #require(reader.notes.first)
+    #expect(
+      reader.notes.count == 1 && note.hasPrefix("decoding in software: vaapi failed in mid-stream ("),
+      "\(note)")
+  }
+
   /// What devices give has the chroma samples side by side, in 8 or 10 bits.
   @Test(arguments: [("yuv420p", AV_PIX_FMT_NV12), ("yuv420p10le", AV_PIX_FMT_P010LE)])
   func layoutsOfDevices(software: String, device: AVPixelFormat) throws {

@@ -39,8 +39,13 @@ struct NetworkInputTests {
 
   /// A port of UDP that was free a moment ago.
   private func freePort() throws -> Int {
+    let (descriptor, port) = try boundSocket()
+    close(descriptor)
+    return port
+  }
+
+  private func boundSocket() throws -> (descriptor: Int32, port: Int) {
     let descriptor = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
-    defer { close(descriptor) }
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
     address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
@@ -51,7 +56,7 @@ struct NetworkInputTests {
       }
     }
     try #require(isBound)
-    return Int(UInt16(bigEndian: address.sin_port))
+    return (descriptor, Int(UInt16(bigEndian: address.sin_port)))
   }
 
   @Test("files over HTTP, also those whose index is at their end")
@@ -176,6 +181,16 @@ struct NetworkInputTests {
     #expect(silence.error?.reason == .timedOut && silence.error?.recovery == .soon, "\(silence)")
     sender.send(signal: SIGKILL)
     _ = await sender.result()
+  }
+
+  @Test("a port that another program has, and an address of another machine")
+  func udpThatCannotListen() async throws {
+    let (descriptor, port) = try boundSocket()
+    defer { close(descriptor) }
+    let busy = await read("udp://127.0.0.1:\(port)").error
+    #expect(busy?.reason == .busy && busy?.recovery == .soon, "\(busy as Any)")
+    let elsewhere = await read("udp://@:5000?localaddr=192.0.2.1").error
+    #expect(elsewhere?.reason == .unreachable, "\(elsewhere as Any)")
   }
 
   @Test(
