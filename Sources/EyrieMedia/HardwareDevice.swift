@@ -62,7 +62,7 @@ final class HardwareDevice: @unchecked Sendable {
     frame.pointee.format == format.rawValue ? download(frame) : 0
   }
 
-  private static func transfer(_ frame: UnsafeMutablePointer<AVFrame>) -> Int32 {
+  static func transfer(_ frame: UnsafeMutablePointer<AVFrame>) -> Int32 {
     guard let copy = av_frame_alloc() else { return FFmpeg.error(ENOMEM) }
     var handle: UnsafeMutablePointer<AVFrame>? = copy
     defer { av_frame_free(&handle) }

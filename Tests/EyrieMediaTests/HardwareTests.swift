@@ -68,6 +68,60 @@ import Testing
     #expect(frames.count == 100 && count.withLock { $0 } == 100 && reader.notes.isEmpty)
   }
 
+  private static func openVulkan() -> UnsafeMutablePointer<AVBufferRef>? {
+    var device: UnsafeMutablePointer<AVBufferRef>?
+    return av_hwdevice_ctx_create(&device, AV_HWDEVICE_TYPE_VULKAN, nil, nil, 0) >= 0 ? device : nil
+  }
+
+  private static let hasVulkan: Bool = {
+    var device = openVulkan()
+    defer { av_buffer_unref(&device) }
+    return device != nil
+  }()
+
+  /// Pictures really lie on a device here: they are brought there, and back by the way of all devices.
+  @Test(.enabled(if: hasVulkan, "needs a Vulkan device; Mesa's lavapipe on the CPU will do"))
+  func picturesAreBroughtFromARealDevice() throws {
+    var device = Self.openVulkan()
+    var handle = av_hwframe_ctx_alloc(device)
+    defer {
+      av_buffer_unref(&handle)
+      av_buffer_unref(&device)
+    }
+    let pool = try #require(handle)
+    let surfaces = UnsafeMutableRawPointer(pool.pointee.data).assumingMemoryBound(to: AVHWFramesContext.self)
+    (surfaces.pointee.format, surfaces.pointee.sw_format) = (AV_PIX_FMT_VULKAN, AV_PIX_FMT_YUV420P)
+    (surfaces.pointee.width, surfaces.pointee.height) = (160, 96)
+    try #require(av_hwframe_ctx_init(pool) >= 0)
+    let count = Mutex(0)
+    let shared = UncheckedPointer(pool)
+    let (frames, reader) = try read(
+      pretended(AV_PIX_FMT_YUV420P) { frame in
+        guard let onDevice = av_frame_alloc() else { return -ENOMEM }
+        var status = av_hwframe_get_buffer(shared.pointer, onDevice, 0)
+        if status >= 0 { status = av_hwframe_transfer_data(onDevice, frame, 0) }
+        if status >= 0 { status = av_frame_copy_props(onDevice, frame) }
+        av_frame_unref(frame)
+        av_frame_move_ref(frame, onDevice)
+        var handle: UnsafeMutablePointer<AVFrame>? = onDevice
+        av_frame_free(&handle)
+        guard status >= 0, frame.pointee.format == AV_PIX_FMT_VULKAN.rawValue else { return status }
+        count.withLock { $0 += 1 }
+        return HardwareDevice.transfer(frame)
+      })
+    let whole = try read(VideoReader.Options()).frames
+    #expect(frames.count == 100 && count.withLock { $0 } == 100 && reader.notes.isEmpty)
+    #expect(frames.map(\.ptsNanoseconds) == whole.map(\.ptsNanoseconds))
+    #expect(frames.map(\.isKeyframe) == whole.map(\.isKeyframe))
+    #expect(try rgb(frames) == rgb(whole))
+  }
+
+  /// `@unchecked Sendable` because one thread at a time uses it: the reader's.
+  private struct UncheckedPointer: @unchecked Sendable {
+    let pointer: UnsafeMutablePointer<AVBufferRef>
+    init(_ pointer: UnsafeMutablePointer<AVBufferRef>) { self.pointer = pointer }
+  }
+
   @Test func aDeviceThatRefusesTheStreamIsNoted() throws {
     // FFmpeg offers VA-API for H.264; without a device it cannot be set up, as for a profile it does not know.
     let (frames, reader) = try read(pretended(AV_PIX_FMT_VAAPI) { _ in 0 })
