@@ -103,29 +103,6 @@ def write_metadata(package: Path, files: list[str], fields: dict[str, Any]) -> N
     (package / METADATA).write_text(text + "\n", encoding="utf-8")
 
 
-def yolo_input(name: str, width: int, height: int, stride: int) -> dict[str, Any]:
-    """Return the ``input`` field of a detector that takes letterboxed RGB from 0 to 1.
-
-    ``scale`` is a factor: the model is fed ``(byte × scale - mean) / std``.
-    """
-    return {
-        "name": name,
-        "width": width,
-        "height": height,
-        "channel_order": "rgb",
-        "layout": "nchw",
-        "element_type": "f32",
-        "resize": "letterbox",
-        "pad_value": 114,
-        "mean": [0.0, 0.0, 0.0],
-        "std": [1.0, 1.0, 1.0],
-        "scale": 1 / 255,
-        "embedded_preprocessing": False,
-        "dynamic_spatial": False,
-        "stride": stride,
-    }
-
-
 def yolo_output(name: str, labels: list[str]) -> dict[str, Any]:
     """Return the ``output`` field of a detector that answers ``[1, 4 + classes, N]``."""
     return {

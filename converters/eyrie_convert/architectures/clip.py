@@ -49,14 +49,7 @@ class CLIP(Architecture):
 
     def load(self, model: str, options: ConversionOptions) -> Network:
         """Load ``ViT-B/32`` and its like, a name on the hub, a directory, or a ``config.json``."""
-        loaded = transformers_hub.load(
-            model,
-            "CLIPVisionModelWithProjection",
-            "CLIPVisionConfig",
-            ALIASES,
-            "clip",
-            trust=options.trust_checkpoint,
-        )
+        loaded = transformers_hub.load(model, "CLIPVisionModelWithProjection", "CLIPVisionConfig", ALIASES, "clip")
         tower, side = loaded.model, loaded.model.config.image_size
         if options.size not in (None, (side, side)):
             raise ConversionError(f"{model} takes {side}x{side} pixels: its position embeddings fix the size")

@@ -47,7 +47,7 @@ def _quiet() -> Iterator[None]:
         logging.disable(previous)
 
 
-def load(name: str, class_name: str, config_class: str, aliases: dict[str, str], extra: str, *, trust: bool) -> Loaded:
+def load(name: str, class_name: str, config_class: str, aliases: dict[str, str], extra: str) -> Loaded:
     """Load a model of ``transformers.<class_name>``.
 
     ``name`` is a directory with ``config.json`` and weights, a ``config.json`` alone (random weights), a name in
@@ -70,7 +70,7 @@ def load(name: str, class_name: str, config_class: str, aliases: dict[str, str],
             return _from_directory(path, model_class, configuration)
         if len(path.parts) > 2 or path.suffix or name.startswith("."):
             raise ConversionError(f"there is no file or directory {name}")
-        return _from_hub(aliases.get(name.lower(), name), name, model_class, trust=trust)
+        return _from_hub(aliases.get(name.lower(), name), name, model_class)
 
 
 def _from_config(path: Path, model_class: Any, configuration: Any) -> Loaded:
@@ -146,7 +146,7 @@ def _from_directory(path: Path, model_class: Any, configuration: Any) -> Loaded:
     return Loaded(model, path.resolve().name, source, _preprocessor(path), random=False)
 
 
-def _from_hub(repository: str, name: str, model_class: Any, *, trust: bool) -> Loaded:
+def _from_hub(repository: str, name: str, model_class: Any) -> Loaded:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import (
         EntryNotFoundError,

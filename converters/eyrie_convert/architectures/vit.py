@@ -55,9 +55,7 @@ class ViT(Architecture):
 
     def load(self, model: str, options: ConversionOptions) -> Network:
         """Load ``ViT-B/16`` and its like, a name on the hub, a directory, or a ``config.json``."""
-        loaded = transformers_hub.load(
-            model, "ViTForImageClassification", "ViTConfig", ALIASES, "vit", trust=options.trust_checkpoint
-        )
+        loaded = transformers_hub.load(model, "ViTForImageClassification", "ViTConfig", ALIASES, "vit")
         network, config = loaded.model, loaded.model.config
         side, classes = config.image_size, config.num_labels
         if options.size not in (None, (side, side)):
