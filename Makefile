@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-convert build demo test test-assets test-swift test-swift-release test-converters lint bench bench-live format clean
+.PHONY: help setup setup-dev setup-convert build demo test test-assets test-swift test-swift-release test-converters test-docker replay-docker lint bench bench-live format clean
 
 MODEL ?= yolov3-tiny
 VIDEO ?= .cache/media/bikes.mp4
@@ -10,7 +10,7 @@ MODEL_DIR ?= .cache/models/yolov3-tiny
 PYTHON := .cache/venv/bin/python
 RUFF := .cache/venv/bin/ruff
 SWIFT_FILES := Sources Tests Package.swift
-SHELL_SCRIPTS := scripts/setup scripts/demo .ci/run
+SHELL_SCRIPTS := scripts/setup scripts/demo scripts/replay-docker docker/healthcheck .ci/run
 # An import of something that Package.swift does not list is an error.
 SWIFT_FLAGS := --explicit-target-dependency-import-check error
 RELEASE_TESTS := --scratch-path .build-release-tests -Xswiftc -enable-testing
@@ -35,7 +35,7 @@ build: setup ## Build the release binary, .build/release/eyrie
 demo: ## Detect objects in a street video and receive the events (MODEL=yolov3-tiny|yolov8n)
 	@scripts/demo --model $(MODEL)
 
-test: test-assets test-swift test-swift-release test-converters ## Run all tests
+test: test-assets test-swift test-swift-release test-converters test-docker ## Run all tests
 
 # The demo's video and model, for the comparison with an independent reference; skipped tests say so.
 test-assets: setup-dev
@@ -55,10 +55,17 @@ test-swift-release: setup-dev
 test-converters: setup-convert
 	@cd converters && ../.cache/venv-convert/bin/python -m pytest
 
+# Everything that docker/ names exists. After test-swift, which builds the command whose options are looked up.
+test-docker: setup-dev
+	@$(ENV) cd docker && ../$(PYTHON) -m pytest -q -ra -p no:cacheprovider tests
+
+replay-docker: ## Replay docker/ in a chroot, where there is no container engine (needs root)
+	@scripts/replay-docker
+
 lint: setup-dev ## Check style and common mistakes
 	swift format lint --strict --recursive $(SWIFT_FILES)
-	$(RUFF) check converters scripts
-	$(RUFF) format --check converters scripts
+	$(RUFF) check converters docker scripts
+	$(RUFF) format --check converters docker scripts
 	.cache/venv/bin/shellcheck -x $(SHELL_SCRIPTS)
 
 bench: build test-assets ## Compare the pipeline with inference alone (VIDEO=FILE MODEL_DIR=DIR)
@@ -69,8 +76,8 @@ bench-live: build test-assets ## Measure how sources share a detector, and laten
 
 format: setup-dev ## Rewrite the sources in the house style
 	swift format format --in-place --recursive $(SWIFT_FILES)
-	$(RUFF) check --fix converters scripts
-	$(RUFF) format converters scripts
+	$(RUFF) check --fix converters docker scripts
+	$(RUFF) format converters docker scripts
 
 clean: ## Remove what was built; downloads in .cache stay
 	rm -rf .build .build-release-tests demo

@@ -6,10 +6,10 @@ readonly DEBIAN_PACKAGES=(
   ffmpeg # the tests make and count video with it
   ca-certificates git make
 )
-# A real RTSP server for the tests, which scripts/lib/rtsp_server.py drives.
+# A real RTSP server for the tests, which scripts/lib/rtsp_server.py drives; what scripts/replay-docker lays out.
 readonly DEBIAN_TEST_PACKAGES=(
   gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-base gstreamer1.0-plugins-good
-  gstreamer1.0-plugins-bad
+  gstreamer1.0-plugins-bad debootstrap
 )
 readonly PKG_CONFIG_MODULES=(libavformat libavcodec libavutil libswscale libzmq)
 
