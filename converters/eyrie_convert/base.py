@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,10 @@ import numpy as np
 from eyrie_convert import golden, package, pictures, quantised
 from eyrie_convert.download import say
 from eyrie_convert.errors import ConversionError, unforeseen
-from eyrie_convert.network import Answers, Architecture, Network, Picture
+from eyrie_convert.network import Answers, Architecture, Network, Picture, Runner
 from eyrie_convert.options import DEFAULT_PRECISION, ConversionOptions, Target
 from eyrie_convert.quantised import Quantised
 from eyrie_convert.validation import ValidationReport, compare, relative_rms
-
-Runner = Callable[[Picture], Answers]
-"""Runs a package on a picture of the input's size."""
 
 
 @dataclass

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eyrie_convert.base import Export, ModelConverter, Runner
+from eyrie_convert.base import Export, ModelConverter
 from eyrie_convert.errors import ConversionError
-from eyrie_convert.network import Architecture, Network
+from eyrie_convert.network import Architecture, Network, Runner
 from eyrie_convert.options import ConversionOptions, Target
 from eyrie_convert.validation import ValidationReport
 

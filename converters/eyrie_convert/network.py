@@ -20,6 +20,8 @@ Picture = NDArray[np.uint8]
 """Height × width × 3 bytes, RGB."""
 Answers = dict[str, NDArray[Any]]
 """Output arrays by name, batch axis first."""
+Runner = Callable[[Picture], Answers]
+"""Runs a model on a picture of its input's size."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class Network:
     family: str
     task: str
     make_module: Callable[[], nn.Module]
-    reference: Callable[[Picture], Answers]
+    reference: Runner
     reference_name: str
     input: PictureInput
     output_names: list[str]

@@ -15,12 +15,11 @@ from eyrie_convert.quantize import (
     Limits,
     accuracy_cost,
     graph,
-    onnx_runner,
-    openvino_runner,
     ptq,
     quantize_onnx,
     quantize_openvino,
 )
+from eyrie_convert.runners import ONNXRunner, OpenVINORunner
 
 models = pytest.importorskip("tests.quantize_models")
 nncf = pytest.importorskip("nncf")
@@ -55,7 +54,7 @@ def quantized(model):
 
 
 def run_openvino(model, spec=models.MARKS_INPUT):
-    return openvino_runner(model, spec)
+    return OpenVINORunner(model, spec)
 
 
 def test_detector_stays_within_the_limits(marks, marks_int8, pictures):
@@ -136,10 +135,10 @@ def test_onnx_agrees_in_both_runtimes(marks, pictures):
     result = quantize_onnx(exported, "detect", pictures[0], models.MARKS_INPUT)
     assert exported.SerializeToString() == before
     onnx.checker.check_model(result)
-    reference = onnx_runner(exported, models.MARKS_INPUT)
+    reference = ONNXRunner(exported, models.MARKS_INPUT)
     in_openvino = run_openvino(ov.Core().read_model(result.SerializeToString()))
     Limits().check(accuracy_cost("detect", reference, in_openvino, pictures[1]))
-    between = accuracy_cost("detect", onnx_runner(result, models.MARKS_INPUT), in_openvino, pictures[1])
+    between = accuracy_cost("detect", ONNXRunner(result, models.MARKS_INPUT), in_openvino, pictures[1])
     assert between["mean_score_difference"] < 0.005
     tail = set(graph.decode_onnx(result, "detect"))
     assert tail
@@ -216,8 +215,8 @@ def test_yolo_quantised_as_onnx_answers_alike_in_openvino(yolo_module, yolo_pict
     exported = models.to_onnx(yolo_module, 256, ["output0"])
     result = quantize_onnx(exported, "detect", yolo_pictures, models.YOLO_INPUT)
     runners = (
-        onnx_runner(result, models.YOLO_INPUT),
-        openvino_runner(ov.Core().read_model(result.SerializeToString()), models.YOLO_INPUT),
+        ONNXRunner(result, models.YOLO_INPUT),
+        OpenVINORunner(ov.Core().read_model(result.SerializeToString()), models.YOLO_INPUT),
     )
     first, second = (np.concatenate([run(each)["output0"][0, 4:] for each in yolo_pictures[:4]]) for run in runners)
     assert np.corrcoef(first.ravel(), second.ravel())[0, 1] > 0.9
@@ -250,8 +249,8 @@ def test_transformer_as_onnx():
     exported = models.to_onnx(models.random_transformer("clip"), 224, names)
     found = [prepare(each, spec) for each in models.scenes(24)]
     result = quantize_onnx(exported, "embed", found[::2], spec)
-    in_openvino = openvino_runner(ov.Core().read_model(result.SerializeToString()), spec)
-    Limits().check(accuracy_cost("embed", onnx_runner(exported, spec), in_openvino, found[1::2]))
+    in_openvino = OpenVINORunner(ov.Core().read_model(result.SerializeToString()), spec)
+    Limits().check(accuracy_cost("embed", ONNXRunner(exported, spec), in_openvino, found[1::2]))
 
 
 def test_unusable_input_is_refused(marks):
@@ -272,7 +271,7 @@ def test_trained_yolo_on_video_stays_within_the_limits():
     found = Calibration.read(video, spec, calibration=16, held_out=16)
     model = models.to_openvino(models.restored_yolo(CHECKPOINT), 640, ["output0"])
     result = quantize_openvino(model, "detect", found.calibration, spec)
-    cost = accuracy_cost("detect", openvino_runner(model, spec), openvino_runner(result, spec), found.held_out)
+    cost = accuracy_cost("detect", OpenVINORunner(model, spec), OpenVINORunner(result, spec), found.held_out)
     assert cost["reference_detections"] >= 30
     assert cost["mean_iou"] > 0.97
     Limits().check(cost, "yolov8n")

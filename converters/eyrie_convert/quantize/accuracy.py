@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyrie_convert.errors import ConversionError
-from eyrie_convert.network import Answers, Picture
+from eyrie_convert.network import Answers, Picture, Runner
 from eyrie_convert.quantize.detections import CONFIDENCE, IOU, Detections, detections, match
-from eyrie_convert.quantize.runners import Runner
 
 MATCH_IOU = 0.5
 # Two classes closer than this in probability are one: which comes first says nothing.

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from eyrie_convert.base import Export, ModelConverter, Runner
+from eyrie_convert.base import Export, ModelConverter
 from eyrie_convert.coreml import ane
 from eyrie_convert.coreml.config import CoreMLConverterConfig
 from eyrie_convert.coreml.convert import IMAGE, convert_program, save_package
@@ -17,7 +17,7 @@ from eyrie_convert.coreml.nms import CONFIDENCE, COORDINATES, RAW_OUTPUTS, add_n
 from eyrie_convert.coreml.yolo import CoreMLYOLO
 from eyrie_convert.errors import UsageError
 from eyrie_convert.mil_reference import MILReference
-from eyrie_convert.network import Answers, Architecture, Network, Picture
+from eyrie_convert.network import Answers, Architecture, Network, Picture, Runner
 from eyrie_convert.options import ConversionOptions, Precision, Target
 from eyrie_convert.validation import CONFIDENCE as LEAST_SCORE
 from eyrie_convert.validation import ValidationReport, compare, matched, suppress

@@ -14,13 +14,13 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from eyrie_convert import __version__, pictures
-from eyrie_convert.base import Export, ModelConverter, Runner
+from eyrie_convert import __version__
+from eyrie_convert.base import Export, ModelConverter
 from eyrie_convert.errors import ConversionError, first_line
-from eyrie_convert.network import Answers, Network, Picture
+from eyrie_convert.network import Network, Runner
 from eyrie_convert.options import Precision, Target
 from eyrie_convert.quantised import quantise
-from eyrie_convert.targets.openvino import OpenVINORunner
+from eyrie_convert.runners import ONNXRunner, OpenVINORunner
 
 INPUT = "images"
 # Resize has had its filter (antialias) since this one.
@@ -36,9 +36,9 @@ class ONNXConverter(ModelConverter):
     def _export(self, network: Network, directory: Path) -> Export:
         model = to_onnx(network)
         if self.precision is Precision.INT8:
-            from eyrie_convert.quantize import onnx_runner, quantize_onnx
+            from eyrie_convert.quantize import quantize_onnx
 
-            self.quantised = quantise(network, self.options.calibration, model, quantize_onnx, onnx_runner)
+            self.quantised = quantise(network, self.options.calibration, model, quantize_onnx, ONNXRunner)
             model = self.quantised.model
         elif self.precision is Precision.FLOAT16:
             model = in_float16(model)
@@ -50,7 +50,10 @@ class ONNXConverter(ModelConverter):
     def _runner(self, directory: Path, network: Network, size: tuple[int, int] | None = None) -> Runner:
         path = directory / "model.onnx"
         # Eyrie runs ONNX through OpenVINO, and of quantised models the two do not make quite the same.
-        return OpenVINORunner(path, network, size) if self.quantised is not None else ONNXRunner(path, network)
+        if self.quantised is None:
+            return ONNXRunner(path, network.input, network.output_names)
+        size = size or (network.input.width, network.input.height)
+        return OpenVINORunner(path, network.input, network.output_names, size)
 
 
 def to_onnx(network: Network) -> onnx.ModelProto:
@@ -170,26 +173,3 @@ def _describe(model: onnx.ModelProto, network: Network) -> None:
     if network.labels:
         properties["names"] = json.dumps(dict(enumerate(network.labels)), ensure_ascii=False)
     helper.set_model_props(model, properties)
-
-
-class ONNXRunner:
-    """Runs an ONNX file in ONNX Runtime, at whatever size the picture has."""
-
-    def __init__(self, path: Path, network: Network):
-        import onnxruntime
-
-        onnxruntime.set_default_logger_severity(4)
-        self.network, self.path = network, path
-        try:
-            self.session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-        except Exception as error:
-            raise ConversionError(f"ONNX Runtime cannot load {path}: {first_line(error)}") from error
-
-    def __call__(self, picture: Picture) -> Answers:
-        """Run one picture."""
-        tensor = pictures.as_tensor(picture, self.network.input)
-        try:
-            answers = self.session.run(self.network.output_names, {INPUT: tensor})
-        except Exception as error:
-            raise ConversionError(f"ONNX Runtime cannot run {self.path}: {first_line(error)}") from error
-        return dict(zip(self.network.output_names, answers, strict=True))

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import openvino as ov
 
-from eyrie_convert import pictures
-from eyrie_convert.base import Export, ModelConverter, Runner
-from eyrie_convert.errors import ConversionError, first_line
-from eyrie_convert.network import Answers, Network, Picture
+from eyrie_convert.base import Export, ModelConverter
+from eyrie_convert.network import Network, Runner
 from eyrie_convert.options import Precision, Target
 from eyrie_convert.quantised import quantise
+from eyrie_convert.runners import OpenVINORunner
 
 INPUT = "images"
 
@@ -28,15 +25,16 @@ class OpenVINOConverter(ModelConverter):
     def _export(self, network: Network, directory: Path) -> Export:
         model = to_openvino(network)
         if self.precision is Precision.INT8:
-            from eyrie_convert.quantize import openvino_runner, quantize_openvino
+            from eyrie_convert.quantize import quantize_openvino
 
-            self.quantised = quantise(network, self.options.calibration, model, quantize_openvino, openvino_runner)
+            self.quantised = quantise(network, self.options.calibration, model, quantize_openvino, OpenVINORunner)
             model = self.quantised.model
         ov.save_model(model, directory / "model.xml", compress_to_fp16=self.precision is Precision.FLOAT16)
         return Export(["model.xml", "model.bin"], INPUT, tools=("openvino", *network.tools))
 
     def _runner(self, directory: Path, network: Network, size: tuple[int, int] | None = None) -> Runner:
-        return OpenVINORunner(directory / "model.xml", network, size)
+        size = size or (network.input.width, network.input.height)
+        return OpenVINORunner(directory / "model.xml", network.input, network.output_names, size)
 
 
 def to_openvino(network: Network) -> ov.Model:
@@ -63,27 +61,3 @@ def to_openvino(network: Network) -> ov.Model:
         output.get_tensor().set_names({name})
     model.validate_nodes_and_infer_types()
     return model
-
-
-class OpenVINORunner:
-    """Runs an IR or an ONNX file through OpenVINO at the network's input size, or at another."""
-
-    def __init__(self, path: Path, network: Network, size: tuple[int, int] | None = None, precision: str = "f32"):
-        width, height = size or (network.input.width, network.input.height)
-        self.network, self.path = network, path
-        core = ov.Core()
-        try:
-            model = core.read_model(path)
-            if model.inputs[0].get_partial_shape().is_dynamic:
-                model.reshape([1, 3, height, width])
-            self.compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": precision})
-        except Exception as error:
-            raise ConversionError(f"OpenVINO cannot load {path}: {first_line(error)}") from error
-
-    def __call__(self, picture: Picture) -> Answers:
-        """Run one picture."""
-        try:
-            answers: Any = self.compiled(pictures.as_tensor(picture, self.network.input))
-        except Exception as error:
-            raise ConversionError(f"OpenVINO cannot run {self.path}: {first_line(error)}") from error
-        return {name: np.array(answers[name]) for name in self.network.output_names}
