@@ -9,6 +9,7 @@ import numpy as np
 
 from eyrie_convert.network import Answers
 from eyrie_convert.options import Precision
+from eyrie_convert.suppression import greedy, intersection_over_union
 
 # Boxes of anchors below it are no detections, and far-off ones move by pixels in float16.
 CONFIDENCE = 0.25
@@ -175,30 +176,14 @@ def _embedding(report: ValidationReport, got: np.ndarray, expected: np.ndarray, 
 
 
 def suppress(grid: np.ndarray) -> np.ndarray:
-    """Return the detections of ``[4 + classes, N]``: rows of left, top, right, bottom, score, class; best first.
-
-    Plain greedy non-maximum suppression a class.
-    """
+    """Return the detections of ``[4 + classes, N]``: rows of left, top, right, bottom, score, class; best first."""
     scores, classes = grid[4:].max(axis=0), grid[4:].argmax(axis=0)
     chosen = np.flatnonzero(scores > CONFIDENCE)
     chosen = chosen[np.argsort(-scores[chosen], kind="stable")]
     centre, size = grid[:2, chosen].T, grid[2:4, chosen].T
     columns = [centre - size / 2, centre + size / 2, scores[chosen, None], classes[chosen, None]]
     rows = np.concatenate(columns, axis=1).astype(np.float64)
-    kept: list[np.ndarray] = []
-    for row in rows:
-        same = [each for each in kept if each[5] == row[5]]
-        if not same or overlap(row, np.array(same)).max() <= IOU:
-            kept.append(row)
-    return np.array(kept).reshape(-1, 6)
-
-
-def overlap(box: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Return the intersection over union of a box with each of others, all left, top, right, bottom."""
-    low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:4], others[:, 2:4])
-    common = np.prod(np.clip(high - low, 0, None), axis=1)
-    areas = np.prod(np.clip(others[:, 2:4] - others[:, :2], 0, None), axis=1)
-    return common / (np.prod(np.clip(box[2:4] - box[:2], 0, None)) + areas - common + 1e-12)
+    return rows[greedy(rows[:, :4], rows[:, 5], IOU)]
 
 
 def matched(got: np.ndarray, expected: np.ndarray, margin: float) -> tuple[int, int, float]:
@@ -212,7 +197,7 @@ def matched(got: np.ndarray, expected: np.ndarray, margin: float) -> tuple[int, 
     for these, those in ((expected, got), (got, expected)):
         for row in these:
             same = those[those[:, 5] == row[5]]
-            overlaps = overlap(row, same) if len(same) else np.zeros(1)
+            overlaps = intersection_over_union(row[None, :4], same[:, :4])[0] if len(same) else np.zeros(1)
             hit = overlaps.max() >= 0.95
             if hit:
                 apart = max(apart, abs(float(same[overlaps.argmax(), 4] - row[4])))

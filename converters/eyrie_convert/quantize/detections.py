@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from eyrie_convert.suppression import greedy, intersection_over_union
+
 CONFIDENCE, IOU = 0.25, 0.45
 MOST_CANDIDATES, MOST = 1000, 300
 
@@ -43,24 +45,8 @@ def detections(grid: NDArray[np.floating], confidence: float = CONFIDENCE, iou: 
     order = order[np.argsort(-best[order], kind="stable")][:MOST_CANDIDATES]
     centre, size = grid[:2, order].T, grid[2:4, order].T
     boxes = np.concatenate([centre - size / 2, centre + size / 2], axis=1)
-    overlap = intersection_over_union(boxes, boxes)
-    overlap[classes[order][:, None] != classes[order][None]] = 0
-    kept: list[int] = []
-    for index in range(len(order)):
-        if not (overlap[index, kept] > iou).any():
-            kept.append(index)
-    kept = kept[:MOST]
+    kept = greedy(boxes, classes[order], iou, MOST)
     return Detections(boxes[kept], best[order][kept], classes[order][kept])
-
-
-def intersection_over_union(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return ``[n, m]`` of boxes ``[n, 4]`` and ``[m, 4]``; 0 where a box has no area."""
-    start = np.maximum(first[:, None, :2], second[None, :, :2])
-    end = np.minimum(first[:, None, 2:], second[None, :, 2:])
-    common = np.clip(end - start, 0, None).prod(axis=2)
-    areas = [np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(axis=1) for boxes in (first, second)]
-    union = areas[0][:, None] + areas[1][None] - common
-    return np.divide(common, union, out=np.zeros_like(common), where=union > 0)
 
 
 def match(first: Detections, second: Detections, least: float = 0.5) -> Matches:
