@@ -18,7 +18,7 @@ import numpy as np
 from eyrie_convert.bench import coreml, host
 from eyrie_convert.bench.operations import count_operations
 from eyrie_convert.bench.peak import PeakMeter
-from eyrie_convert.errors import ConversionError
+from eyrie_convert.errors import ConversionError, first_line
 from eyrie_convert.package import METADATA
 
 SECONDS, ROUNDS = 1.5, 3
@@ -103,7 +103,7 @@ class _Package:
         except OSError as error:
             raise ConversionError(f"cannot measure {path}: {error.strerror}") from error
         except (ValueError, KeyError, TypeError) as error:
-            reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error).splitlines()[0]
+            reason = f"it lacks {error}" if isinstance(error, KeyError) else first_line(error)
             raise ConversionError(f"cannot measure {path}: {METADATA} cannot be used: {reason}") from error
         self._model_file = next((each for each in files if each.endswith((".xml", ".onnx"))), None)
         self.runs: list[_Run | coreml.Run] = []
@@ -131,8 +131,7 @@ class _Package:
             arithmetics = ["int8"] if int8 else ["f32", *(["bf16"] if host.has_bfloat16(core) else [])]
             self.runs = [_Run(core, model, arithmetic, feed) for arithmetic in arithmetics]
         except (RuntimeError, ValueError) as error:
-            reason = str(error).strip().splitlines()
-            raise ConversionError(f"cannot measure {self.path}: {reason[-1] if reason else 'unknown'}") from error
+            raise ConversionError(f"cannot measure {self.path}: {first_line(error)}") from error
 
     def _feed(self, model: Any) -> np.ndarray:
         shape = [dimension.get_length() for dimension in model.inputs[0].partial_shape]

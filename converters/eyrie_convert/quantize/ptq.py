@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eyrie_convert import pictures as picture_tools
-from eyrie_convert.errors import ConversionError
+from eyrie_convert.errors import ConversionError, first_line
 from eyrie_convert.network import Picture, PictureInput
 from eyrie_convert.quantize import graph
 
@@ -144,10 +144,7 @@ def _quantize(
                 ignored_scope=nncf.IgnoredScope(names=kept, types=sorted(kinds), validate=False),
             )
         except Exception as error:
-            reason = str(error).strip().splitlines()
-            raise ConversionError(
-                f"NNCF cannot quantise the model: {reason[0] if reason else type(error).__name__}"
-            ) from error
+            raise ConversionError(f"NNCF cannot quantise the model: {first_line(error)}") from error
 
 
 @contextlib.contextmanager
