@@ -99,8 +99,15 @@ def write_metadata(package: Path, files: list[str], fields: dict[str, Any]) -> N
         "files": [{"path": name, "sha256": sha256(package / name)} for name in files],
         "created_at": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
+    save_metadata(package, metadata)
+
+
+def save_metadata(package: Path, metadata: dict[str, Any]) -> None:
+    """Write the metadata of a package as they are, in the place of what is there, if that succeeds."""
     text = json.dumps(metadata, indent=2, ensure_ascii=False, allow_nan=False)
-    (package / METADATA).write_text(text + "\n", encoding="utf-8")
+    partial = package / f".{METADATA}.partial"
+    partial.write_text(text + "\n", encoding="utf-8")
+    partial.replace(package / METADATA)
 
 
 def yolo_output(name: str, labels: list[str]) -> dict[str, Any]:

@@ -76,11 +76,8 @@ def save(directories: list[Path], results: list[Result]) -> None:
 
 def _save(directory: Path, benchmark: dict) -> None:
     path = directory / package.METADATA
-    metadata = package.read_json(path)
-    metadata["benchmark"] = benchmark
-    partial = path.with_name(f".{path.name}.partial")
+    metadata = {**package.read_json(path), "benchmark": benchmark}
     try:
-        partial.write_text(json.dumps(metadata, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-        partial.replace(path)
+        package.save_metadata(directory, metadata)
     except OSError as error:
         raise ConversionError(f"cannot write {path}: {error.strerror}") from error
