@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from eyrie_convert import golden
 from eyrie_convert.base import Export, ModelConverter
 from eyrie_convert.coreml import ane
 from eyrie_convert.coreml.config import CoreMLConverterConfig
@@ -145,10 +146,9 @@ class CoreMLConverter(ModelConverter):
         # agreement with the original has just been measured.
         answers = self._runner(directory, network)(whole)
         kept = {COORDINATES: answers[COORDINATES], CONFIDENCE: answers[CONFIDENCE]}
-        scores = {"f32": 2e-3, "f16": 0.05, "bf16": 0.15}
-        if not self._is_exact:
-            scores["f32"] = scores["f16"]
-        return kept, {each: {"iou": 0.95 if each == "f32" else 0.9, "scores": limit} for each, limit in scores.items()}
+        least = {"f32": 0.95, "f16": 0.9, "bf16": 0.9}
+        allowed = golden.tolerances(network.task, self.precision)
+        return kept, {each: {"iou": least[each], "scores": limits["scores"]} for each, limits in allowed.items()}
 
 
 class GridForCoreML(nn.Module):
