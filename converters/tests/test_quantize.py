@@ -1,8 +1,5 @@
 """Quantisation of real graphs: what stays in float, what it costs, and that bad quantisation is found out."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import openvino as ov
 import pytest
@@ -21,10 +18,11 @@ from eyrie_convert.quantize import (
 )
 from eyrie_convert.runners import ONNXRunner, OpenVINORunner
 
+from .conftest import SHARED
+
 models = pytest.importorskip("tests.quantize_models")
 nncf = pytest.importorskip("nncf")
 
-SHARED = Path(os.environ.get("EYRIE_SHARED") or Path(__file__).parents[3] / "shared")
 CHECKPOINT = SHARED / "models" / "yolov8n_restored.pt"
 
 
