@@ -191,6 +191,7 @@ def view(layers: list[Path], root: Path, hosts: str) -> None:
     run(["mount", "-t", "overlay", "-o", f"ro,lowerdir={':'.join(map(str, [extra, *layers]))}", "overlay", root])
     mount("tmpfs", root / "tmp", "size=16m,mode=1777,noexec,nosuid,nodev")
     mount("proc", root / "proc")
+    mount("sysfs", root / "sys", "ro,nosuid,nodev,noexec")
     mount("tmpfs", root / "dev", "size=64k,mode=755,nosuid,noexec")
     for name in DEVICES:
         (root / "dev" / name).touch()
