@@ -204,6 +204,7 @@ def check_confinement(container: Container) -> None:
     """Look at what the service may do, from outside and from inside."""
     status = container.status()
     expect(status["Uid"].split() == [container.user] * 4, f"{container.name}: user {status['Uid']}")
+    expect(container.user != "0" and container.group != "0", f"{container.name}: runs as root")
     expect(status["NoNewPrivs"] == "1", f"{container.name}: new privileges are allowed")
     for kind in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
         expect(int(status[kind], 16) == 0, f"{container.name}: {kind} is {status[kind]}")
