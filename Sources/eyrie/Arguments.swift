@@ -5,6 +5,7 @@ public import EyrieMedia
 public import EyriePipeline
 
 extension DamagedFrames: ExpressibleByArgument {}
+extension HardwareDecoding: ExpressibleByArgument {}
 extension ExecutionPrecision: ExpressibleByArgument {}
 extension OverflowPolicy: ExpressibleByArgument {}
 extension RTSPTransport: ExpressibleByArgument {}

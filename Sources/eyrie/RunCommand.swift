@@ -95,6 +95,9 @@ struct RunCommand: AsyncParsableCommand {
     help: ArgumentHelp("Detect on so many frames a second of an input at most.", valueName: "fps"))
   var maxFPS: Double?
 
+  @Option(help: "Where to decode: none (the CPU, the default), auto, vaapi, cuda or videotoolbox.")
+  var hardware: HardwareDecoding?
+
   @Flag(help: "Keep the buffers of live inputs as short as they can be.")
   var lowLatency = false
 
@@ -185,6 +188,7 @@ struct RunCommand: AsyncParsableCommand {
     options.duration = duration
     if let every { options.every = every }
     options.maxFPS = maxFPS
+    if let hardware { options.hardware = hardware }
     options.lowLatency = lowLatency
     if let damagedFrames { options.damagedFrames = damagedFrames }
     if let pacing { options.pacing = pacing }
@@ -217,6 +221,7 @@ struct RunCommand: AsyncParsableCommand {
       ("--reconnect", reconnect != nil), ("--rtsp-transport", rtspTransport != nil),
       ("--open-timeout", openTimeout != nil), ("--read-timeout", readTimeout != nil),
       ("--every", every != nil), ("--max-fps", maxFPS != nil), ("--low-latency", lowLatency),
+      ("--hardware", hardware != nil),
       ("--damaged-frames", damagedFrames != nil), ("--jsonl", jsonl != nil), ("--annotate", annotate != nil),
     ]
     if let other = fixed.first(where: \.isGiven) {

@@ -234,6 +234,53 @@ struct DetectionRunTests {
     #expect(throws: EyrieFailure.self) { try options.validate() }
   }
 
+  @Test("tells when a picture stops changing, and when it changes again")
+  func frozen() async throws {
+    let scratch = try Scratch()
+    // Half a second that moves, a second and a half that stands, half a second that moves.
+    try await Clip.make([
+      "-f", "lavfi", "-i",
+      "testsrc2=size=320x180:rate=25:duration=0.5,tpad=stop_mode=clone:stop_duration=1.5",
+      "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=0.5", "-filter_complex", "concat",
+      "-pix_fmt",
+      "yuv420p", scratch.path("clip.mp4"),
+    ])
+    let text = """
+      sources: {cam: {input: \(scratch.path("clip.mp4")), pacing: realtime, frozen_after: 500ms}}
+      stages: {detect: {from: cam, model: m}}
+      sinks: {jsonl: {from: detect, path: \(scratch.path("events.jsonl"))}}
+      """
+    let backend = try FakeModel.backend { _ in FakeModel.nothing }
+    _ = try await DetectionRun(try PipelineFileFixture.file(text).plan(), backend: backend).run(
+      stop: StopSignal(), reporter: .silent)
+    let changes = try EventLog(path: scratch.path("events.jsonl")).stream
+    #expect(changes.map(\.state) == [.connected, .frozen, .connected, .ended])
+    guard case .number(let seconds)? = changes.dropFirst().first?.details["unchanged_s"] else {
+      Issue.record("no unchanged_s")
+      return
+    }
+    #expect(seconds >= 0.5)
+  }
+
+  @Test("decodes on the CPU where a device is missing, and says so once")
+  func missingDevice() async throws {
+    let scratch = try Scratch()
+    try await Clip.pattern(scratch.path("clip.mp4"), frames: 5)
+    var options = RunOptions(input: scratch.path("clip.mp4"), model: "fake")
+    // Of Apple on Linux, of NVIDIA on Apple.
+    #if canImport(Darwin)
+      options.hardware = .cuda
+    #else
+      options.hardware = .videotoolbox
+    #endif
+    let lines = Lines()
+    let summary = try await DetectionRun(options, backend: try FakeModel.backend { _ in FakeModel.nothing })
+      .run(stop: StopSignal(), reporter: RunReporter(log: { lines.add($0) }))
+    #expect(summary.frames.published == 5)
+    #expect(lines.all.filter { $0.contains("decoding in software") }.count == 1)
+    #expect(summary.warnings.filter { $0.contains("decoding in software") }.count == 1)
+  }
+
   @Test("marks damaged frames, or drops and counts them")
   func damagedFrames() async throws {
     let scratch = try Scratch()

@@ -174,7 +174,7 @@ struct PipelineFileCommandTests {
   /// Values of options that take no number.
   private static let values = [
     "--precision": "f32", "--pacing": "max", "--overflow": "suspend", "--reconnect": "never",
-    "--rtsp-transport": "tcp", "--damaged-frames": "drop",
+    "--rtsp-transport": "tcp", "--damaged-frames": "drop", "--hardware": "auto",
   ]
 
   @Test("refuses other options beside a pipeline file, and a video without a model")

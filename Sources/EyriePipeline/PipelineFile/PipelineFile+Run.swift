@@ -29,11 +29,6 @@ extension PipelineFile {
     var missing: [String] = []
     func refuse(_ object: some StringProtocol, _ line: Int) { missing.append("\(object) (line \(line))") }
 
-    for source in definition.sources {
-      for key in source.given where !SourceDefinition.runnable.contains(key.name) {
-        refuse(key.path, key.position.line)
-      }
-    }
     let resolution = EdgeResolution(definition)
     for stage in definition.stages {
       switch stage.kind {
@@ -59,13 +54,6 @@ extension PipelineFile {
 }
 
 extension SourceDefinition {
-  /// The keys that a run understands.
-  fileprivate static let runnable: Set = [
-    "input", "username", "password", "loop", "pacing", "max_frames", "every", "max_fps", "transport",
-    "low_latency",
-    "open_timeout", "read_timeout", "frozen_after", "damaged_frames", "reconnect",
-  ]
-
   fileprivate func plan() throws(EyrieFailure) -> SourcePlan {
     let input = MediaInput(self.input.value)
     var plan = SourcePlan(id: try RunPlan.sourceID(name), input: input, reading: reading)

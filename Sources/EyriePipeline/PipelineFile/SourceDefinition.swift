@@ -2,15 +2,6 @@ import EyrieMedia
 
 /// A source of a pipeline file: a camera, a stream or a file, and how it is read.
 struct SourceDefinition: Sendable {
-  /// Where decoding is done.
-  enum Hardware: String, Sendable, CaseIterable {
-    case none
-    case auto
-    case vaapi
-    case cuda
-    case videotoolbox
-  }
-
   /// How a source that was lost is tried again: exponential backoff with full jitter.
   struct Reconnect: Sendable {
     /// In seconds; nil for the default.
@@ -28,7 +19,7 @@ struct SourceDefinition: Sendable {
   let password: WrittenText?
   let transport: RTSPTransport?
   let lowLatency: Bool?
-  let hardware: Hardware?
+  let hardware: HardwareDecoding?
   let every: Int?
   let maxFPS: Double?
   let maxFrames: Int?
@@ -57,7 +48,7 @@ extension SourceDefinition {
     static let transport = Field<RTSPTransport>.choice(
       "transport", "How RTSP carries its packets. Default: tcp.")
     static let lowLatency = Field.boolean("low_latency", "Whether buffers are kept as short as they can be.")
-    static let hardware = Field<Hardware>.choice("hardware", "Where decoding is done. Default: none.")
+    static let hardware = Field<HardwareDecoding>.choice("hardware", "Where decoding is done. Default: none.")
     static let every = Field.integer("every", 1...10_000, "Detect on each Nth frame only. Default: 1.")
     static let maxFPS = Field.number("max_fps", 0.01...1000, "The most frames a second that are passed on.")
     static let maxFrames = Field.integer("max_frames", 1...Int(Int32.max), "Stop after this many frames.")
@@ -140,6 +131,7 @@ extension SourceDefinition {
     options.username = username?.value
     options.password = password?.value
     options.lowLatency = lowLatency ?? options.lowLatency
+    options.hardware = hardware ?? options.hardware
     options.every = every ?? options.every
     options.maxFPS = maxFPS
     options.damagedFrames = damagedFrames ?? options.damagedFrames

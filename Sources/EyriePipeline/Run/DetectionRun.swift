@@ -67,7 +67,7 @@ public struct DetectionRun: Sendable {
     ).build()
     for decode in decoders {
       let source = decode.source.id
-      await decode.onLoss { await outlets.report($0, of: source) }
+      await decode.onChange { await outlets.report($0, of: source) }
     }
     let execution = GraphExecution(
       graph: graph, meter: meter, outlets: outlets, plan: plan, reporter: reporter)

@@ -55,6 +55,8 @@ public struct RunOptions: Sendable {
   public var every = 1
   /// The most frames a second of an input that are detected on, by their timestamps; nil for no limit.
   public var maxFPS: Double?
+  /// Where to decode.
+  public var hardware = HardwareDecoding.none
   /// Whether buffers of live inputs are kept as short as they can be.
   public var lowLatency = false
   /// What becomes of frames that show damage.
@@ -166,6 +168,7 @@ public struct RunOptions: Sendable {
       rtspTransport: rtspTransport, damagedFrames: damagedFrames)
     options.every = every
     options.maxFPS = maxFPS
+    options.hardware = hardware
     options.lowLatency = lowLatency
     return options
   }

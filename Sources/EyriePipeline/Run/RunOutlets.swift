@@ -135,9 +135,9 @@ struct RunOutlets: Sendable {
 
   // MARK: - During the run
 
-  /// Tells of a source that was lost. A sink that fails ends the run by itself at its next frame.
-  func report(_ loss: SourceLoss, of source: SourceID) async {
-    for group in groups { try? await group.stage.report(loss, of: source) }
+  /// Tells what happens to a source. A sink that fails ends the run by itself at its next frame.
+  func report(_ change: SourceChange, of source: SourceID) async {
+    for group in groups { try? await group.stage.report(change, of: source) }
   }
 
   func sendStats(

@@ -18,7 +18,7 @@ actor DecodeStage: SourceStage {
   nonisolated let source: RunningSource
   private let plan: SourcePlan
   private let log: @Sendable (String) -> Void
-  private var onLoss: @Sendable (SourceLoss) async -> Void = { _ in }
+  private var onChange: @Sendable (SourceChange) async -> Void = { _ in }
   private let interrupt = MediaInterrupt()
   private var followed: Set<ObjectIdentifier> = []
   private var reader: VideoReader?
@@ -26,6 +26,10 @@ actor DecodeStage: SourceStage {
   /// The frames that the reader left out, as far as they have been counted.
   private var leftOut = (damaged: 0, skipped: 0)
   private var failuresInARow = 0
+  private var stillness = FrozenPictureWatch()
+  private var isFrozen = false
+  /// How many of the reader's notes have been logged.
+  private var notesLogged = 0
   private var lostAt: ContinuousClock.Instant?
 
   init(_ plan: SourcePlan, log: @escaping @Sendable (String) -> Void = { _ in }) {
@@ -35,9 +39,9 @@ actor DecodeStage: SourceStage {
     executor = ThreadExecutor(name: "decode")
   }
 
-  /// Tells who wants to know of each failed attempt and each loss.
-  func onLoss(_ onLoss: @escaping @Sendable (SourceLoss) async -> Void) {
-    self.onLoss = onLoss
+  /// Tells who wants to know of what happens to the source.
+  func onChange(_ onChange: @escaping @Sendable (SourceChange) async -> Void) {
+    self.onChange = onChange
   }
 
   /// Opens the input, so that a wrong one is reported before anything else starts. What is opened again on
@@ -69,7 +73,7 @@ actor DecodeStage: SourceStage {
       throw error
     }
     defer {
-      let warnings = reader.warnings.map { "\($0.kind.rawValue) × \($0.count)" }
+      let warnings = reader.notes + reader.warnings.map { "\($0.kind.rawValue) × \($0.count)" }
       source.update { $0.warnings = warnings }
       reader.disconnect()
     }
@@ -98,6 +102,7 @@ actor DecodeStage: SourceStage {
         guard let due = await pacer.wait(for: frame.ptsNanoseconds, stop: context.stop) else { return }
         arrival = due
       }
+      await watch(frame, at: arrival)
       let session = source.update { counts in
         counts.decoded += 1
         return counts.session
@@ -109,8 +114,19 @@ actor DecodeStage: SourceStage {
     }
   }
 
+  /// Tells when a picture has not changed for so long, and when it does again.
+  private func watch(_ frame: VideoFrame, at time: ContinuousClock.Instant) async {
+    guard let limit = plan.frozenAfter else { return }
+    let still = stillness.observe(frame, at: time)
+    guard (still >= limit) != isFrozen else { return }
+    isFrozen.toggle()
+    await onChange(isFrozen ? .frozen(for: still) : .moving)
+  }
+
   /// Counts the frames that the reader left out.
   private func account(for reader: VideoReader, _ context: SourceContext<SourceFrame>) {
+    for note in reader.notes.dropFirst(notesLogged) { log("\(source.id): \(note)") }
+    notesLogged = reader.notes.count
     let damaged = reader.droppedDamaged - leftOut.damaged
     let skipped = reader.skippedFrames - leftOut.skipped
     guard damaged > 0 || skipped > 0 else { return }
@@ -153,10 +169,12 @@ actor DecodeStage: SourceStage {
       return counts.session
     }
     let reason = (restart.error as? MediaError)?.reason.rawValue ?? "failed"
-    await onLoss(
-      SourceLoss(
-        session: session, reason: reason, message: "\(restart.error)", attempt: restart.attempt,
-        pause: restart.pause))
+    isFrozen = false
+    await onChange(
+      .lost(
+        SourceLoss(
+          session: session, reason: reason, message: "\(restart.error)", attempt: restart.attempt,
+          pause: restart.pause)))
   }
 
   /// The reader, connected: made at the first attempt, later connected again, so that indices and times go on.
@@ -205,6 +223,16 @@ actor DecodeStage: SourceStage {
       throw error
     }
   }
+}
+
+/// What happens to a source, besides its frames.
+enum SourceChange: Sendable {
+  /// It was lost, or could not be opened, and will be tried again.
+  case lost(SourceLoss)
+  /// Frames come, but their picture has not changed for so long.
+  case frozen(for: Duration)
+  /// It changes again.
+  case moving
 }
 
 /// A source that cannot be opened, or was lost, and will be tried again.

@@ -130,16 +130,29 @@ actor PublishStage: SinkStage {
 
   // MARK: - Sources
 
-  /// Publishes that a source was lost, or could not be opened, and when it will be tried again.
-  func report(_ loss: SourceLoss, of source: SourceID) throws(StageFailure) {
+  /// Publishes what happens to a source.
+  func report(_ change: SourceChange, of source: SourceID) throws(StageFailure) {
     var record = records[source] ?? SourceRecord()
-    record.lostSession = loss.session
-    try send(
-      stream: .reconnecting, of: source, message: loss.message,
-      details: [
-        "reason": .text(loss.reason), "attempt": .integer(loss.attempt),
-        "retry_in_s": .number(loss.pause / .seconds(1)),
-      ], &record)
+    switch change {
+    case .lost(let loss):
+      record.lostSession = loss.session
+      try send(
+        stream: .reconnecting, of: source, message: loss.message,
+        details: [
+          "reason": .text(loss.reason), "attempt": .integer(loss.attempt),
+          "retry_in_s": .number(loss.pause / .seconds(1)),
+        ], &record)
+    case .frozen(let duration):
+      let seconds = duration / .seconds(1)
+      let shown = String(format: "%.1f", seconds)
+      try send(
+        stream: .frozen, of: source, message: "the picture has not changed for \(shown) s",
+        details: ["unchanged_s": .number(seconds)], &record)
+    case .moving:
+      let details = record.format?.details ?? [:]
+      try send(
+        stream: .connected, of: source, message: "the picture changes again", details: details, &record)
+    }
     records[source] = record
   }
 
