@@ -128,6 +128,9 @@ final class Demuxer {
   /// How many errors the container's reader passed over since the last call.
   func takePassedOverErrors() -> Int { errors.take() }
 
+  /// FFmpeg's name of JPEG pictures one after the other over HTTP (`multipart/x-mixed-replace`).
+  static let jpegPush = "mpjpeg"
+
   /// The container's format, as FFmpeg names it (`mov,mp4,m4a,3gp,3g2,mj2`).
   var formatName: String {
     guard let name = context?.pointee.iformat?.pointee.name else { return "" }
@@ -139,7 +142,8 @@ final class Demuxer {
   /// Whether the container carries times. Raw streams and pictures have none; what FFmpeg reports for
   /// pictures is made up.
   var hasTimestamps: Bool {
-    formatFlags & AVFMT_NOTIMESTAMPS == 0 && !isPicture && stream.pointee.start_time != EYRIE_NOPTS
+    if formatName == Self.jpegPush { return true }
+    return formatFlags & AVFMT_NOTIMESTAMPS == 0 && !isPicture && stream.pointee.start_time != EYRIE_NOPTS
   }
 
   private var isPicture: Bool { formatName.hasPrefix("image2") || formatName.hasSuffix("_pipe") }

@@ -171,6 +171,14 @@ struct Opener {
     }
   }
 
+  /// Gives the pictures of a camera that sends JPEG after JPEG over HTTP the time of their arrival: they carry
+  /// none, and FFmpeg would assume 25 a second.
+  private func stampByArrival(_ context: UnsafeMutablePointer<AVFormatContext>) {
+    context.pointee.use_wallclock_as_timestamps = 1
+    // FFmpeg's unit for these is a 25th of a second.
+    for stream in StreamChoice(context).streams { stream.pointee.time_base = AVRational(num: 1, den: 90_000) }
+  }
+
   private func findVideo(
     in context: UnsafeMutablePointer<AVFormatContext>
   ) throws(MediaError) -> UnsafeMutablePointer<AVStream> {
@@ -179,6 +187,7 @@ struct Opener {
     if ["tty", "bin", "xbin", "adf", "idf"].contains(format) {
       throw .ffmpeg(EYRIE_ERROR_INVALID_DATA, "opening", input: input, guard: nil)
     }
+    if format == Demuxer.jpegPush { stampByArrival(context) }
     let status = findStreamInfo(context)
     if ioGuard.mustStop {
       throw .ffmpeg(EYRIE_ERROR_EXIT, "looking for streams", input: input, guard: ioGuard)

@@ -102,6 +102,38 @@ struct NetworkInputTests {
     withExtendedLifetime(server) {}
   }
 
+  @Test("a camera that sends JPEG after JPEG over HTTP is timed by arrival")
+  func jpegPush() async throws {
+    let port = try freePort()
+    let sender = try Tool.ffmpeg.start([
+      "-v", "error", "-re", "-f", "lavfi", "-i", "testsrc2=size=160x96:rate=10", "-f", "mpjpeg", "-listen",
+      "1",
+      "http://127.0.0.1:\(port)/camera",
+    ])
+    var options = VideoReader.Options()
+    options.every = 2
+    let settings = options
+    let (frames, skipped) = try await withBlockingThread(named: "read") { () throws -> ([VideoFrame], Int) in
+      var opened: VideoReader?
+      while opened == nil {
+        do throws(MediaError) {
+          opened = try VideoReader(MediaInput("http://127.0.0.1:\(port)/camera"), options: settings)
+        } catch {
+          // The sender has not begun to listen.
+          guard error.reason == .refused, sender.isRunning else { throw error }
+        }
+      }
+      let reader = try #require(opened)
+      return (try (0..<15).compactMap { _ in try reader.nextFrame() }, reader.undecodedFrames)
+    }
+    sender.send(signal: SIGKILL)
+    _ = await sender.result()
+    #expect(frames.map(\.index) == (0..<15).map { $0 * 2 } && skipped > 5)
+    // At 25 a second it would be 1.1 s.
+    let span = (frames.last?.ptsNanoseconds ?? 0) - (frames.first?.ptsNanoseconds ?? 0)
+    #expect(span > 2_000_000_000, "\(span)")
+  }
+
   private static let segments = ["-f", "hls", "-hls_time", "1", "-hls_segment_type", "mpegts"]
 
   @Test("HLS that is complete, from a disk and over HTTP")
