@@ -20,7 +20,7 @@ final class DecodeSession {
   private let source: MediaInput
   private let options: VideoReader.Options
   private let interrupt: MediaInterrupt
-  private var demuxer: Demuxer
+  private(set) var demuxer: Demuxer
   private var decoder: VideoDecoder
   /// `nil` where every picture is decoded.
   private var skipping: SkippingReader?
@@ -99,32 +99,12 @@ final class DecodeSession {
 
   var isRewindable: Bool { demuxer.isRewindable }
 
-  private var frameRate: Double? { demuxer.frameRate(stated: decoder.frameRate) }
+  var frameRate: Double? { demuxer.frameRate(stated: decoder.frameRate) }
 
   var clock: Timeline.Clock { demuxer.clock(frameRate: frameRate) }
 
   /// FFmpeg's name of the codec.
   var codec: String { String(cString: avcodec_get_name(demuxer.stream.pointee.codecpar.pointee.codec_id)) }
-
-  /// What the header says, or with a frame what that shows.
-  func description(of frame: VideoFrame?) -> MediaDescription {
-    let parameters = demuxer.stream.pointee.codecpar.pointee
-    let geometry = frame?.geometry ?? demuxer.geometry(of: nil)
-    let format = AVPixelFormat(frame?.picture.pointee.format ?? parameters.format)
-    func known(_ size: Int) -> Int? { size > 0 ? size : nil }
-    return MediaDescription(
-      input: demuxer.input, format: demuxer.formatName,
-      video: MediaDescription.Video(
-        streamIndex: Int(demuxer.stream.pointee.index),
-        codec: codec,
-        pixelFormat: av_get_pix_fmt_name(format).map { String(cString: $0) },
-        codedWidth: known(geometry.codedWidth), codedHeight: known(geometry.codedHeight),
-        width: known(geometry.width), height: known(geometry.height),
-        rotation: geometry.orientation.degreesClockwise, mirrored: geometry.orientation.isMirrored,
-        sampleAspectRatio: geometry.aspectText, frameRate: frameRate,
-        durationSeconds: demuxer.duration,
-        hasTimestamps: demuxer.hasTimestamps))
-  }
 
   /// How many pictures were not decoded.
   var undecodedCount: Int { skipping?.skippedCount ?? 0 }
