@@ -250,7 +250,8 @@ final class DecodeSession {
     let passedOver = demuxer.takePassedOverErrors()
     for _ in 0..<passedOver {
       warnings.count(.readError)
-      damage.loss(before: ledger.nextTag)
+      // The hole may have begun within the packet before it. Opening complains of much that does no harm.
+      if ledger.nextTag > 1 { damage.damage(at: ledger.nextTag - 1) }
     }
     let losses = demuxer.takeLosses()
     if passedOver > 0 || losses > 0 { skipping?.distrust() }

@@ -95,10 +95,11 @@ final class Demuxer {
 
   /// Whether this packet of another stream shows that the chosen video goes on there.
   private func isContinued(by packet: UnsafeMutablePointer<AVPacket>) -> Bool {
-    guard let splices, let context else { return false }
-    let choice = StreamChoice(context)
-    guard let other = choice.streams.first(where: { $0.pointee.index == packet.pointee.stream_index }),
-      choice.isDecodable(other)
+    let index = Int(packet.pointee.stream_index)
+    guard let splices, let context, index >= 0, index < Int(context.pointee.nb_streams),
+      let other = context.pointee.streams?[index],
+      other.pointee.codecpar.pointee.codec_type == AVMEDIA_TYPE_VIDEO,
+      StreamChoice(context).isDecodable(other)
     else { return false }
     switch splices.saw(packet) {
     case .undecided: return false

@@ -138,7 +138,7 @@ import Testing
     }
   }
 
-  @Test(arguments: ["pal8", "rgb555be", "argb", "rgb24"])
+  @Test(arguments: ["pal8", "rgb555be", "argb", "rgb24", "nv12", "nv21", "yuyv422", "uyvy422"])
   func packedPixelFormats(_ pixelFormat: String) throws {
     let path = scratch.path("packed.nut")
     try Tool.ffmpeg(

