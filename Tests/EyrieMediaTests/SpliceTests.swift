@@ -115,4 +115,30 @@ import Testing
     #expect(formats.map(\.pixelFormat) == ["yuv420p", "yuv444p", "yuv420p10le", "yuvj420p"])
     #expect(formats.map(\.isFullRange) == [false, false, false, true])
   }
+
+  /// As a live stream has it: the new stream does not exist yet when the old one is opened.
+  @Test(.timeLimit(.minutes(5)), arguments: ["libx264", "libx265"])
+  func aStreamThatBeginsLater(codec: String) throws {
+    let first = try part("a.ts", seconds: 12)
+    let second = try part("b.ts", codec: codec, size: "320x180", options: ["-mpegts_start_pid", "0x200"])
+    let path = scratch.path("pipe.ts")
+    try #require(mkfifo(path, 0o600) == 0)
+    let isReading = DispatchSemaphore(value: 0)
+    Thread.detachNewThread {
+      guard let pipe = FileHandle(forWritingAtPath: path) else { return }
+      try? pipe.write(contentsOf: first)
+      isReading.wait()
+      try? pipe.write(contentsOf: second)
+      try? pipe.close()
+    }
+    let reader = try VideoReader(MediaInput(path))
+    isReading.signal()
+    #expect(reader.description.video.width == 160)
+    let frames = try reader.allFrames()
+    #expect((346...350).contains(frames.count), "\(frames.count)")
+    #expect(frames.filter { $0.width == 320 }.count >= 48)
+    #expect(frames.last?.format.codec == (codec == "libx265" ? "hevc" : "h264"))
+    expectGoesOn(frames)
+    #expect(reader.description.video.width == 320)
+  }
 }
