@@ -41,6 +41,26 @@ import Testing
     #expect(kept.last?.ptsNanoseconds == flagged.last?.ptsNanoseconds)
   }
 
+  /// A camera that never sends another keyframe is not lost for ever.
+  @Test func withoutKeyframesTheyComeBackMarked() throws {
+    let scratch = try Scratch()
+    let clean = scratch.path("clean.ts")
+    try Tool.ffmpeg(
+      "-f", "lavfi", "-i", "testsrc2=size=64x48:rate=25:duration=68", "-c:v", "libx264", "-preset",
+      "ultrafast",
+      "-g", "100000", "-bf", "0", clean)
+    var bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: clean)))
+    let packet = bytes.count / 188 / 50
+    bytes.removeSubrange((packet * 188)..<((packet + 4) * 188))
+    let path = scratch.path("damaged.ts")
+    try Data(bytes).write(to: URL(fileURLWithPath: path))
+    let reader = try VideoReader(MediaInput(path), options: .init(damagedFrames: .drop))
+    let frames = try reader.allFrames()
+    #expect(reader.droppedDamaged == 1500)
+    let back = frames.filter(\.isCorrupt).count
+    #expect((100..<200).contains(back) && frames.suffix(back).filter(\.isCorrupt).count == back)
+  }
+
   @Test func damageBehindAKeyframeOutlivesIt() {
     var tracker = DamageTracker()
     func isMarked(_ tag: Int64, isKeyframe: Bool = false, decodedWithErrors: Bool = false) -> Bool {
