@@ -5,10 +5,10 @@ import CFFmpeg
 /// Bilinear, area-weighted when it shrinks; the same pixels as FFmpeg's
 /// `scale=W:H:flags=bilinear,format=rgb24`. Video whose pixels share colours is shown at its own size and larger
 /// with the colours spread smoothly, as FFmpeg's `accurate_rnd+full_chroma_int` does (to the bit where swscale
-/// does all, within 3 where `YUVToRGB` does its part). There are four ways to them:
+/// does all; where `YUVToRGB` does its part they are spread between rows too, which swscale leaves out). There are four ways to them:
 /// - Ordinary video that is made smaller: swscale scales the planes, and `YUVToRGB` writes the colours into
 ///   the caller's memory, in 0.4 to 0.6 of the time that swscale alone takes (scalar code).
-/// - Video at its own size and larger: likewise, by way of 4:4:4 planes.
+/// - Video at its own size and larger, unless it is small: likewise, by way of 4:4:4 planes.
 /// - Anything else: swscale writes into the caller's memory.
 /// - Turned or mirrored pictures, and rectangles whose rows swscale would overrun: swscale writes into scratch
 ///   memory, from which the picture is copied.
@@ -153,9 +153,15 @@ public final class FrameScaler {
     let (width, height) = (frame.geometry.codedWidth, frame.geometry.codedHeight)
     let swaps = frame.geometry.orientation.swapsSides
     let (targetWidth, targetHeight) = swaps ? (target.height, target.width) : (target.width, target.height)
+    let isEnlarged = targetHeight * 17 > height * 16 && targetWidth * 17 > width * 16
     return format.log2_chroma_w + format.log2_chroma_h > 0 && format.flags & UInt64(AV_PIX_FMT_FLAG_RGB) == 0
-      && (targetHeight * 17 > height * 16 && targetWidth * 17 > width * 16
-        || min(targetWidth, targetHeight) < 32)
+      && (isEnlarged || min(targetWidth, targetHeight) < 32)
+  }
+
+  /// Whether such a picture goes by way of 4:4:4 planes. Below 100 000 pixels swscale's own way, which takes
+  /// seven times as long, takes less than a millisecond.
+  static func writesFullChroma(_ frame: VideoFrame, _ target: ScaleTarget) -> Bool {
+    isSmooth(frame, target) && target.width * target.height >= 100_000
   }
 
   private func context(for frame: VideoFrame, target: ScaleTarget) throws(MediaError) -> ScaleContext {
@@ -164,7 +170,7 @@ public final class FrameScaler {
     let isSmooth = Self.isSmooth(frame, target)
     var written = target.pixelOrder == .rgb ? AV_PIX_FMT_RGB24 : AV_PIX_FMT_BGR24
     if convertsColours {
-      if isSmooth { written = AV_PIX_FMT_YUV444P }
+      if Self.writesFullChroma(frame, target) { written = AV_PIX_FMT_YUV444P }
       if Self.writesYUV(frame, target) { written = AV_PIX_FMT_YUV422P }
     }
     let key = ScaleContext.Key(

@@ -66,6 +66,7 @@ import Testing
       let flags = "flags=bilinear+accurate_rnd"
       direct = Array(
         try Tool.rgb(path, filter: "\(size):\(flags)+full_chroma_int", format: format).prefix(count))
+      guard FrameScaler.writesFullChroma(frame, ScaleTarget(width: width, height: height)) else { return }
       let planes = frame.format.isFullRange ? "yuvj444p" : "yuv444p"
       byPlanes = Array(
         try Tool.rgb(
