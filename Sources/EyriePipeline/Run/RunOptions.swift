@@ -123,7 +123,9 @@ public struct RunOptions: Sendable {
     where !(value >= 0.001 && value <= 86_400) {
       throw EyrieFailure(.usage, "\(name) \(value): must be between 0.001 and 86400 seconds")
     }
-    if reconnect == .always, let file = inputs.map({ MediaInput($0) }).first(where: { !$0.isRemote && !$0.isLive }) {
+    if reconnect == .always,
+      let file = inputs.map({ MediaInput($0) }).first(where: { !$0.isRemote && !$0.isLive })
+    {
       throw EyrieFailure(
         .usage, "--reconnect always: \(file): only an address can be opened again; --loop starts a file again"
       )
