@@ -171,7 +171,7 @@ public final class FrameScaler {
     var written = target.pixelOrder == .rgb ? AV_PIX_FMT_RGB24 : AV_PIX_FMT_BGR24
     if convertsColours {
       if Self.writesFullChroma(frame, target) { written = AV_PIX_FMT_YUV444P }
-      if Self.writesYUV(frame, target) { written = AV_PIX_FMT_YUV422P }
+      if !isSmooth, Self.writesYUV(frame, target) { written = AV_PIX_FMT_YUV422P }
     }
     let key = ScaleContext.Key(
       width: picture.width, height: picture.height, format: picture.format,
