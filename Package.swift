@@ -77,7 +77,8 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "EyrieGraphTests", dependencies: ["EyrieGraph", "EyrieTestTools"], swiftSettings: strict),
-    .testTarget(name: "EyrieMediaTests", dependencies: ["EyrieMedia"], swiftSettings: strict),
+    .testTarget(
+      name: "EyrieMediaTests", dependencies: ["EyrieMedia", "EyrieTestTools"], swiftSettings: strict),
     .testTarget(
       name: "EyrieInferenceTests", dependencies: ["EyrieInference", "EyrieTestSupport"], swiftSettings: strict
     ),

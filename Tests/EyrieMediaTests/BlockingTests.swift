@@ -1,3 +1,4 @@
+import EyrieTestTools
 import Foundation
 import Testing
 
@@ -158,7 +159,7 @@ import Testing
   }
 
   private static let random: [UInt8] = {
-    var generator = SplitMix(state: 1)
+    var generator = SplitMix64(seed: 1)
     return (0..<20_000).map { _ in UInt8.random(in: 0...255, using: &generator) }
   }()
 

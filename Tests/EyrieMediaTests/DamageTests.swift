@@ -1,3 +1,4 @@
+import EyrieTestTools
 import Foundation
 import Testing
 
@@ -54,17 +55,7 @@ import Testing
   @Test(arguments: ["libx264", "mpeg2video"])
   func lostTransportPackets(codec: String) throws {
     let scratch = try Scratch()
-    let clean = scratch.path("clean.ts")
-    try Tool.ffmpeg(
-      "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=4", "-c:v", codec, "-g", "10", "-bf", "2",
-      "-b:v", "1M", clean)
-    var bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: clean)))
-    let packets = bytes.count / 188
-    for packet in stride(from: packets / 2, to: packets * 4 / 10, by: -20) {
-      bytes.removeSubrange((packet * 188)..<((packet + 5) * 188))
-    }
-    let damaged = scratch.path("damaged.ts")
-    try Data(bytes).write(to: URL(fileURLWithPath: damaged))
+    let (clean, damaged) = try lossyTransportStream(scratch, codec: codec)
     try expectDamageIsMarked(clean: clean, damaged: damaged, sound: [0..<20, 80..<100])
   }
 
@@ -116,7 +107,7 @@ import Testing
     let clean = scratch.path("clean.\(format)")
     try Tool.ffmpeg("-f", "lavfi", "-i", "testsrc2=size=96x64:rate=25:duration=1", clean)
     let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: clean)))
-    var random = SplitMix(state: 7)
+    var random = SplitMix64(seed: 7)
     let scaler = FrameScaler()
     let target = ScaleTarget(width: 64, height: 64)
     var canvas = [UInt8](repeating: 0, count: target.byteCount)
@@ -144,18 +135,5 @@ import Testing
         #expect(error.input == path)
       }
     }
-  }
-}
-
-/// A generator whose numbers are the same on every run.
-struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
   }
 }

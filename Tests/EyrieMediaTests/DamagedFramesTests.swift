@@ -4,26 +4,10 @@ import Testing
 @testable import EyrieMedia
 
 @Suite struct DamagedFramesTests {
-  /// A transport stream that lost packets here and there.
-  private func damaged(_ scratch: Scratch, codec: String = "libx264") throws -> String {
-    let clean = scratch.path("clean.ts")
-    try Tool.ffmpeg(
-      "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=4", "-c:v", codec, "-g", "10", "-bf", "2",
-      "-b:v", "1M", clean)
-    var bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: clean)))
-    let packets = bytes.count / 188
-    for packet in stride(from: packets / 2, to: packets * 4 / 10, by: -20) {
-      bytes.removeSubrange((packet * 188)..<((packet + 5) * 188))
-    }
-    let path = scratch.path("damaged.ts")
-    try Data(bytes).write(to: URL(fileURLWithPath: path))
-    return path
-  }
-
   @Test(arguments: ["libx264", "mpeg2video"])
   func areLeftOutIfTold(codec: String) throws {
     let scratch = try Scratch()
-    let path = try damaged(scratch, codec: codec)
+    let path = try lossyTransportStream(scratch, codec: codec).damaged
     let flagging = try VideoReader(MediaInput(path))
     let flagged = try flagging.allFrames()
     #expect(!flagged.filter(\.isCorrupt).isEmpty)

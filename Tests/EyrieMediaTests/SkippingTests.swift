@@ -1,4 +1,5 @@
 import CFFmpeg
+import EyrieTestTools
 import Foundation
 import Testing
 
@@ -261,7 +262,7 @@ import Testing
   @Test("bytes that only look like pictures are left to the decoder")
   func hostileBytes() throws {
     for codec in [AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_CODEC_ID_MJPEG] {
-      var generator = SplitMix(state: UInt64(codec.rawValue))
+      var generator = SplitMix64(seed: UInt64(codec.rawValue))
       for _ in 0..<300 {
         var extradata = (0..<Int.random(in: 0...40, using: &generator)).map { _ in
           UInt8.random(in: 0...255, using: &generator)

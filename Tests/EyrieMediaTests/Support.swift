@@ -118,3 +118,21 @@ func mediaError(_ body: () throws -> Void) -> MediaError? {
   do { try body() } catch { return error as? MediaError }
   return nil
 }
+
+/// A transport stream of four seconds, and the same with packets lost here and there in its second half.
+func lossyTransportStream(
+  _ scratch: Scratch, codec: String = "libx264"
+) throws -> (clean: String, damaged: String) {
+  let clean = scratch.path("clean.ts")
+  try Tool.ffmpeg(
+    "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=4", "-c:v", codec, "-g", "10", "-bf", "2",
+    "-b:v", "1M", clean)
+  var bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: clean)))
+  let packets = bytes.count / 188
+  for packet in stride(from: packets / 2, to: packets * 4 / 10, by: -20) {
+    bytes.removeSubrange((packet * 188)..<((packet + 5) * 188))
+  }
+  let damaged = scratch.path("damaged.ts")
+  try Data(bytes).write(to: URL(fileURLWithPath: damaged))
+  return (clean, damaged)
+}

@@ -1,3 +1,4 @@
+import EyrieTestTools
 import Testing
 
 @testable import EyrieMedia
@@ -10,7 +11,7 @@ import Testing
     case on, repeated, back, farBack, ahead, farAhead, missing, wrap, extreme, zero, negative, jitter
   }
 
-  private func next(_ ticks: Int64, _ move: Move, _ random: inout SplitMix) -> Int64? {
+  private func next(_ ticks: Int64, _ move: Move, _ random: inout SplitMix64) -> Int64? {
     switch move {
     case .on: ticks &+ 3600
     case .repeated: ticks
@@ -31,7 +32,7 @@ import Testing
   func timeNeverGoesBack(wrapBits: Int32, mayJump: Bool) {
     let longest: Int64 = mayJump ? 60_000_000_000 : 86_400_000_000_000
     for seed in 0..<60 {
-      var random = SplitMix(state: UInt64(seed) << 8 | UInt64(wrapBits) << 1 | (mayJump ? 1 : 0))
+      var random = SplitMix64(seed: UInt64(seed) << 8 | UInt64(wrapBits) << 1 | (mayJump ? 1 : 0))
       let clock = Timeline.Clock(
         numerator: 1, denominator: [90_000, 1000, 25, 1_000_000_000].randomElement(using: &random) ?? 1,
         wrapBits: wrapBits, frameDuration: 40_000_000, mayJump: mayJump)
