@@ -2,10 +2,11 @@ import Synchronization
 
 /// Where a stage receives its items: one bounded lane for each incoming edge, one receiver.
 ///
-/// Lanes that hold items are served in turn, one item each, so that an edge that is full never starves another.
-/// Lanes can be added at any time until the inbox is over, and one that is closed and empty is forgotten: neither
-/// the cost of an item nor memory depends on how many lanes there are or were. All methods are safe from any
-/// task; items are destroyed, waiters resumed and callbacks called outside the lock.
+/// Of the lanes that hold items the one is served that was served the longest ago, so that an edge that is full
+/// never starves another, and those that are busy get equal shares, however their items happen to arrive.
+/// Lanes can be added at any time until the inbox is over, and one that is closed and empty is forgotten: memory does
+/// not depend on how many there were, and an item costs no more for lanes that are empty. All methods are safe from
+/// any task; items are destroyed, waiters resumed and callbacks called outside the lock.
 final class Inbox<Element: Sendable>: Sendable {
   fileprivate typealias SenderWait = CheckedContinuation<SendOutcome, Never>
   private typealias ReceiverWait = CheckedContinuation<Element?, Never>
@@ -16,10 +17,15 @@ final class Inbox<Element: Sendable>: Sendable {
   /// `@unchecked Sendable` because the queue in it is touched only under the lock of its inbox.
   final class Entrance: @unchecked Sendable {
     fileprivate var lane: Lane<Element, SenderWait>
+    /// The number of the item that it gave last, among those of all lanes.
+    fileprivate var lastTurn: UInt64
     fileprivate let onFinish: @Sendable () -> Void
 
-    fileprivate init(lane: Lane<Element, SenderWait>, onFinish: @escaping @Sendable () -> Void) {
+    fileprivate init(
+      lane: Lane<Element, SenderWait>, lastTurn: UInt64, onFinish: @escaping @Sendable () -> Void
+    ) {
       self.lane = lane
+      self.lastTurn = lastTurn
       self.onFinish = onFinish
     }
   }
@@ -27,6 +33,8 @@ final class Inbox<Element: Sendable>: Sendable {
   private struct State {
     /// The lanes that hold items, each once, in the order in which they will be served.
     var ready = Ring<Entrance>(capacity: 4)
+    /// Counts the items that were given.
+    var turn: UInt64 = 0
     /// The lanes that are not finished.
     var open: [ObjectIdentifier: Entrance] = [:]
     var receiver: ReceiverWait?
@@ -38,6 +46,7 @@ final class Inbox<Element: Sendable>: Sendable {
     /// The next item in turn, the sender that got its place, and the lane if that was its last.
     mutating func take() -> (element: Element, admitted: SenderWait?, finished: Entrance?)? {
       guard let entrance = ready.popFirst(), let taken = entrance.lane.take() else { return nil }
+      noteTurn(of: entrance)
       if entrance.lane.depth > 0 {
         ready.append(entrance)
       } else if entrance.lane.isFinished {
@@ -49,10 +58,16 @@ final class Inbox<Element: Sendable>: Sendable {
     mutating func offer(_ element: Element, to entrance: Entrance) -> Lane<Element, SenderWait>.Offer {
       let offer = entrance.lane.offer(element)
       if case .stored = offer, entrance.lane.depth == 1 {
-        // Open lanes are in the ring once at most, so that it is as large as they are many.
-        ready.append(entrance)
+        // Open lanes are in the ring once at most, so that it is as large as they are many. A camera whose next
+        // frame comes right after its turn must not have another one before those whose turn is longer ago.
+        ready.insert(entrance) { $0.lastTurn > entrance.lastTurn }
       }
       return offer
+    }
+
+    mutating func noteTurn(of entrance: Entrance) {
+      turn &+= 1
+      entrance.lastTurn = turn
     }
 
     /// Whether nothing more will come; once it is said, no lane can be added.
@@ -76,9 +91,10 @@ final class Inbox<Element: Sendable>: Sendable {
   func addLane(
     capacity: Int, policy: OverflowPolicy, onFinish: @escaping @Sendable () -> Void = {}
   ) -> Entrance? {
-    let entrance = Entrance(lane: Lane(capacity: capacity, policy: policy), onFinish: onFinish)
-    return state.withLock { state in
+    state.withLock { state in
       guard !state.isOver else { return nil }
+      let entrance = Entrance(
+        lane: Lane(capacity: capacity, policy: policy), lastTurn: state.turn, onFinish: onFinish)
       state.open[ObjectIdentifier(entrance)] = entrance
       state.ready.makeRoom(for: state.open.count)
       return entrance
@@ -239,6 +255,7 @@ final class Inbox<Element: Sendable>: Sendable {
   private func handOver(_ state: inout State, _ entrance: Entrance) -> ReceiverWait? {
     guard !entrance.lane.isClosed, let receiver = state.receiver.take() else { return nil }
     entrance.lane.recordHandOver()
+    state.noteTurn(of: entrance)
     return receiver
   }
 }

@@ -19,6 +19,17 @@ struct Ring<Element: Sendable>: Sendable {
     count += 1
   }
 
+  /// Puts an element in front of those at the end that come after it. The caller sees to it that there is room.
+  mutating func insert(_ element: Element, before comesLater: (Element) -> Bool) {
+    var place = count
+    while place > 0, let last = slots[(head + place - 1) % slots.count], comesLater(last) {
+      slots[(head + place) % slots.count] = last
+      place -= 1
+    }
+    slots[(head + place) % slots.count] = element
+    count += 1
+  }
+
   mutating func popFirst() -> Element? {
     guard count > 0 else { return nil }
     defer {
