@@ -180,6 +180,12 @@ final class DecodeSession {
         .undecodable, demuxer.input, "every picture is damaged, and damaged ones are left out as told")
     }
     if isLive, lastDecodeStatus == 0 { throw .ended(demuxer.input, " before its first picture") }
+    if !demuxer.isRewindable, demuxer.formatName.contains("mp4") {
+      throw MediaError(
+        .undecodable, demuxer.input,
+        "no picture could be decoded: the index of this MP4 lies at its end, which a pipe cannot go back from; name "
+          + "the file itself, or write it with FFmpeg's -movflags +faststart")
+    }
     let detail = lastDecodeStatus < 0 ? " (\(FFmpeg.message(lastDecodeStatus)))" : ""
     throw MediaError(
       .undecodable, demuxer.input,

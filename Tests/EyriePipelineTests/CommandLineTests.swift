@@ -253,4 +253,24 @@ struct CommandLineTests {
     let code = await subscriber.result().code
     #expect([0, 128 + number].contains(code))
   }
+
+  @Test("reads standard input, and says why an MP4 with its index at the end cannot come from there")
+  func standardInput() async throws {
+    let scratch = try Scratch()
+    // Larger than what FFmpeg keeps to go back in.
+    try await Clip.pattern(scratch.path("clip.mp4"), frames: 9, size: "1280x720", options: ["-crf", "0"])
+    try await Clip.make([
+      "-i", scratch.path("clip.mp4"), "-c", "copy", "-movflags", "+faststart", scratch.path("fast.mp4"),
+    ])
+    let shell = Tool(path: "/bin/sh")
+    func run(_ clip: String) async throws -> Tool.Result {
+      try await shell.run([
+        "-c", "cat '\(scratch.path(clip))' | '\(Tool.eyrie.path)' run - --model '\(TinyDetector.path)'",
+      ])
+    }
+    let good = try await run("fast.mp4")
+    #expect(good.code == 0 && good.output.contains("9 decoded"), "\(good.errors)")
+    let late = try await run("clip.mp4")
+    #expect(late.code == 1 && late.errors.contains("-movflags +faststart"), "\(late.errors)")
+  }
 }

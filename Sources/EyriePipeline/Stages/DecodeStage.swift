@@ -20,7 +20,7 @@ actor DecodeStage: SourceStage {
   private let log: @Sendable (String) -> Void
   private var onChange: @Sendable (SourceChange) async -> Void = { _ in }
   private let interrupt = MediaInterrupt()
-  private var followed: Set<ObjectIdentifier> = []
+  private var followed: [StopSignal] = []
   private var reader: VideoReader?
   private var emitted = 0
   /// The frames that the reader left out, as far as they have been counted.
@@ -180,7 +180,8 @@ actor DecodeStage: SourceStage {
   /// The reader, connected: made at the first attempt, later connected again, so that indices and times go on.
   private func connect(stop: StopSignal) throws(MediaError) -> VideoReader {
     // That of the run while it is opened, its own while it runs.
-    if followed.insert(ObjectIdentifier(stop)).inserted {
+    if !followed.contains(where: { $0 === stop }) {
+      followed.append(stop)
       stop.onRequest { [interrupt] in interrupt.fire() }
     }
     let connected: VideoReader
