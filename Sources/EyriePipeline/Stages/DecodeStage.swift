@@ -1,3 +1,4 @@
+import EyrieEvents
 import EyrieGraph
 import EyrieMedia
 import Foundation
@@ -16,6 +17,8 @@ actor DecodeStage: SourceStage {
 
   /// What is known of the source, for everyone who asks.
   nonisolated let source: RunningSource
+  /// As in the graph, for the log.
+  private var stage: String { RunGraph.decoder(of: source.id.value) }
   private let plan: SourcePlan
   private let log: @Sendable (String) -> Void
   private var onChange: @Sendable (SourceChange) async -> Void = { _ in }
@@ -125,7 +128,7 @@ actor DecodeStage: SourceStage {
 
   /// Counts the frames that the reader left out.
   private func account(for reader: VideoReader, _ context: SourceContext<SourceFrame>) {
-    for note in reader.notes.dropFirst(notesLogged) { log("\(source.id): \(note)") }
+    for note in reader.notes.dropFirst(notesLogged) { log("\(stage): \(note)") }
     notesLogged = reader.notes.count
     let damaged = reader.droppedDamaged - leftOut.damaged
     let skipped = reader.skippedFrames - leftOut.skipped
@@ -206,7 +209,7 @@ actor DecodeStage: SourceStage {
     if let lostAt, IncidentLog.isWorthALine(max(1, counts.reconnects)) {
       let seconds = String(format: "%.1f", (ContinuousClock.now - lostAt) / .seconds(1))
       let times = counts.reconnects > 1 ? " (\(counts.reconnects) times by now)" : ""
-      log("\(source.id): \(plan.input): connected after \(seconds) s\(times)")
+      log("\(stage): \(plan.input): connected after \(seconds) s\(times)")
     }
     lostAt = nil
   }
