@@ -138,10 +138,10 @@ final class DecodeSession {
       }
       try checkOutcome()
     } catch {
-      free(frame)
+      FFmpeg.free(frame)
       throw error
     }
-    free(frame)
+    FFmpeg.free(frame)
     return nil
   }
 
@@ -152,11 +152,6 @@ final class DecodeSession {
     skipping?.distrust()
     awaitsKeyframe = decoder.needsKeyframe
     skippedFrames = 0
-  }
-
-  private func free(_ frame: UnsafeMutablePointer<AVFrame>) {
-    var handle: UnsafeMutablePointer<AVFrame>? = frame
-    av_frame_free(&handle)
   }
 
   private func checkStop() throws(MediaError) {
@@ -311,8 +306,7 @@ final class DecodeSession {
       decoder = try Self.decoder(for: demuxer, options, isLive: isLive)
       skippedBefore += skipping?.rest() ?? []
       skipping = Self.skipping(in: demuxer, options, isLive: isLive)
-      awaitsKeyframe = decoder.needsKeyframe
-      skippedFrames = 0
+      awaitKeyframe()
       damage = DamageTracker()
     } else {
       if change.isAtEnd { return false }

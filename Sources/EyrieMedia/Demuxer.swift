@@ -44,10 +44,7 @@ final class Demuxer {
   }
 
   deinit {
-    for packet in waiting {
-      var handle: UnsafeMutablePointer<AVPacket>? = packet
-      av_packet_free(&handle)
-    }
+    for packet in waiting { FFmpeg.free(packet) }
     // Saying goodbye to a server that does not listen must not take long.
     ioGuard.beginClosing(within: .milliseconds(500))
     avformat_close_input(&context)
@@ -60,8 +57,7 @@ final class Demuxer {
     guard let context else { return EYRIE_ERROR_EOF }
     if let next = waiting.popFirst() {
       av_packet_move_ref(packet, next)
-      var handle: UnsafeMutablePointer<AVPacket>? = next
-      av_packet_free(&handle)
+      FFmpeg.free(next)
       return 0
     }
     let index = stream.pointee.index

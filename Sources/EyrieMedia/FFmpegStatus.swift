@@ -1,7 +1,7 @@
 import CFFmpeg
 import Foundation
 
-/// FFmpeg's status codes and its process-wide settings.
+/// FFmpeg's status codes, its process-wide settings, and the end of what it allocates.
 enum FFmpeg {
   /// `AVERROR(code)`.
   static func error(_ code: Int32) -> Int32 { -code }
@@ -22,6 +22,18 @@ enum FFmpeg {
 
   private static let silenced: Void = av_log_set_callback { object, level, format, _ in
     DemuxerErrors.note(object, level: level, format: format)
+  }
+
+  /// Frees a packet and lets go of its data.
+  static func free(_ packet: UnsafeMutablePointer<AVPacket>) {
+    var handle: UnsafeMutablePointer<AVPacket>? = packet
+    av_packet_free(&handle)
+  }
+
+  /// Frees a picture and lets go of its pixels.
+  static func free(_ picture: UnsafeMutablePointer<AVFrame>) {
+    var handle: UnsafeMutablePointer<AVFrame>? = picture
+    av_frame_free(&handle)
   }
 
   /// Pictures with more pixels are refused, so that a few hostile bytes cannot claim gigabytes.

@@ -28,7 +28,7 @@ final class SkippingReader {
   }
 
   deinit {
-    for item in held { free(item.packet) }
+    for item in held { FFmpeg.free(item.packet) }
   }
 
   /// The next packet to decode, with its tag, or why there is none.
@@ -45,7 +45,7 @@ final class SkippingReader {
     while true {
       if let first = held.first, status < 0 || isDecidable(first) {
         held.removeFirst()
-        defer { free(first.packet) }
+        defer { FFmpeg.free(first.packet) }
         if isUnwanted(first, wants) {
           plan.skip(first.tag)
           skippedCount += 1
@@ -115,10 +115,5 @@ final class SkippingReader {
       let pictures = plan.pictures(upTo: item.tag)
     else { return false }
     return !wants(pictures)
-  }
-
-  private func free(_ packet: UnsafeMutablePointer<AVPacket>) {
-    var handle: UnsafeMutablePointer<AVPacket>? = packet
-    av_packet_free(&handle)
   }
 }

@@ -95,10 +95,7 @@ final class SpliceWatch {
   }
 
   private func clear() {
-    for packet in packets {
-      var handle: UnsafeMutablePointer<AVPacket>? = packet
-      av_packet_free(&handle)
-    }
+    for packet in packets { FFmpeg.free(packet) }
     packets = []
     bytes = 0
     candidate = nil
