@@ -24,9 +24,10 @@ public final class VideoFrame: @unchecked Sendable {
   /// Whether the decoder had to conceal damage in this picture or in one that it refers to.
   public let isCorrupt: Bool
 
+  /// What kind of picture it is: compare it with that of the frame before to notice a change.
+  public let format: VideoFormat
+
   let geometry: PictureGeometry
-  /// FFmpeg's name of the codec.
-  let codec: String
   /// The stream's own time in nanoseconds, before discontinuities were joined up.
   let streamNanoseconds: Int64
   let picture: UnsafeMutablePointer<AVFrame>
@@ -44,24 +45,13 @@ public final class VideoFrame: @unchecked Sendable {
     capturedAt = arrival.source ?? arrival.date
     captureClock = arrival.source == nil ? .arrival : .source
     self.geometry = geometry
-    self.codec = codec
+    format = VideoFormat(of: picture, geometry: geometry, codec: codec)
     isKeyframe = eyrie_frame_is_key(picture) != 0
     self.isCorrupt = isCorrupt
   }
 
   deinit {
-    var handle: UnsafeMutablePointer<AVFrame>? = picture
-    av_frame_free(&handle)
-  }
-
-  /// What kind of picture it is. Cheap: compare it with that of the frame before to notice a change.
-  public var format: VideoFormat {
-    let name = av_get_pix_fmt_name(AVPixelFormat(picture.pointee.format)).map { String(cString: $0) }
-    return VideoFormat(
-      codec: codec, pixelFormat: name ?? "unknown",
-      // `yuvj420p` and its like are full range by name.
-      isFullRange: picture.pointee.color_range == AVCOL_RANGE_JPEG || name?.hasPrefix("yuvj") == true,
-      codedWidth: codedWidth, codedHeight: codedHeight, width: width, height: height)
+    FFmpeg.free(picture)
   }
 
   /// Width in pixels as stored.

@@ -224,7 +224,7 @@ import Testing
     return VideoFrame(
       taking: copy, index: 0, stamp: Timeline.Stamp(nanoseconds: 0, streamNanoseconds: 0),
       arrival: PacketLedger.Arrival(instant: .now, date: Date()), geometry: frame.geometry,
-      codec: frame.codec,
+      codec: frame.format.codec,
       isCorrupt: false)
   }
 }

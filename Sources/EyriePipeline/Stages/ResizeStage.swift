@@ -10,19 +10,15 @@ import EyrieVision
 /// swscale blocks, so the actor runs on a thread of its own.
 actor ResizeStage: TransformStage {
   /// What a scaler is set up for. Sources of one kind share it.
-  private struct Geometry: Hashable {
-    let codedWidth: Int
-    let codedHeight: Int
-    let width: Int
-    let height: Int
+  private struct Kind: Hashable {
+    let format: VideoFormat
     let rotation: Int
+    let isMirrored: Bool
 
     init(_ frame: VideoFrame) {
-      codedWidth = frame.codedWidth
-      codedHeight = frame.codedHeight
-      width = frame.width
-      height = frame.height
+      format = frame.format
       rotation = frame.rotation
+      isMirrored = frame.isMirrored
     }
   }
 
@@ -39,7 +35,7 @@ actor ResizeStage: TransformStage {
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
   private let session: InferenceSession
-  private var setups: [Geometry: Setup] = [:]
+  private var setups: [Kind: Setup] = [:]
   private var uses = 0
 
   init(session: InferenceSession) {
@@ -77,9 +73,9 @@ actor ResizeStage: TransformStage {
 
   /// What is made once for each kind of picture.
   private func setup(for frame: VideoFrame) throws -> Setup {
-    let geometry = Geometry(frame)
+    let kind = Kind(frame)
     uses += 1
-    if let index = setups.index(forKey: geometry) {
+    if let index = setups.index(forKey: kind) {
       setups.values[index].lastUse = uses
       return setups.values[index]
     }
@@ -92,7 +88,7 @@ actor ResizeStage: TransformStage {
       setups[oldest] = nil
     }
     let made = Setup(transform: transform, lastUse: uses)
-    setups[geometry] = made
+    setups[kind] = made
     return made
   }
 }
