@@ -1,7 +1,7 @@
 import CFFmpeg
 import Foundation
 
-/// Whose clock `VideoFrame.capturedAt` was read from. The raw values are their names in events.
+/// Whose clock `VideoFrame.capturedAt` was read from.
 public enum CaptureClock: String, Sendable, CaseIterable {
   /// The source's: it says by which wall-clock time each picture was taken (RTCP sender reports).
   case source

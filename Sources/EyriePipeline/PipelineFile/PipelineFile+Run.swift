@@ -7,14 +7,14 @@ extension PipelineFile {
   /// What a run of this pipeline is to do.
   /// - Throws: `EyrieFailure` of kind usage that names everything in the file that a run cannot do yet.
   public func plan() throws(EyrieFailure) -> RunPlan {
-    let missing = whatCannotRun()
+    let resolution = EdgeResolution(definition)
+    let missing = whatCannotRun(resolution)
     guard missing.isEmpty else {
       let list = missing.prefix(8).joined(separator: ", ") + (missing.count > 8 ? ", …" : "")
       throw EyrieFailure(.usage, "\(path): 'eyrie run' cannot do this yet: \(list)")
     }
     var sources: [SourcePlan] = []
     for source in definition.sources { sources.append(try source.plan()) }
-    let resolution = EdgeResolution(definition)
     let detectors = definition.stages.compactMap { stage -> DetectorPlan? in
       var plan = stage.detector.flatMap { $0.plan(of: stage, resizers: resolution.resizers(of: stage)) }
       plan?.tune(for: sources)
@@ -25,11 +25,10 @@ extension PipelineFile {
       duration: nil, summary: nil)
   }
 
-  private func whatCannotRun() -> [String] {
+  private func whatCannotRun(_ resolution: EdgeResolution) -> [String] {
     var missing: [String] = []
     func refuse(_ object: some StringProtocol, _ line: Int) { missing.append("\(object) (line \(line))") }
 
-    let resolution = EdgeResolution(definition)
     for stage in definition.stages {
       switch stage.kind {
       case .decode: break
