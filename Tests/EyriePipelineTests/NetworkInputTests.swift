@@ -112,6 +112,8 @@ struct NetworkInputTests {
     ])
     var options = VideoReader.Options()
     options.every = 2
+    // FFmpeg looks at five seconds of such a stream; beside other tests that can take longer than usual.
+    options.openTimeout = .seconds(60)
     let settings = options
     let (frames, skipped) = try await withBlockingThread(named: "read") { () throws -> ([VideoFrame], Int) in
       var opened: VideoReader?
