@@ -9,12 +9,15 @@ import Testing
     // Numbers that rounding leaves alone.
     let detection = Detection(
       classID: 2, label: "é \"quoted\" 猫", confidence: 0.5, box: Box(x: 16, y: 32, width: 64, height: 8),
-      pictureWidth: 64, pictureHeight: 64, trackID: 9,
-      classifications: [Classification(label: "van", confidence: 0.25)], embedding: [0.5, -1])
+      pictureWidth: 64, pictureHeight: 64, trackID: 9, predicted: true,
+      classifications: [Classification(label: "van", confidence: 0.25)], embedding: Embedding([0.5, -1]))
     guard case .detections(var content) = try Sample.detections("a/b", [detection]) else { return }
     content.latency = nil
     content.capturedAt = WallTime(nanoseconds: 1_769_850_487_123_456_000)
     content.clock = .rtcp
+    content.predicted = true
+    content.tracksReset = .pictureSize
+    content.embedding = Embedding([0.25, -2], encoding: .array)
     let event = Event.detections(content)
     #expect(try EventDecoder().decode(encoder.encode(event).payload) == event)
     for event in [try Sample.stream(), try Sample.stats()] {

@@ -56,7 +56,7 @@ import Testing
         classID: index % 80, label: "class \(index % 80)", confidence: Double(index) / 300,
         box: Box(x: Double(index), y: 1, width: 2, height: 3), pictureWidth: 640, pictureHeight: 480,
         trackID: index, classifications: [Classification(label: "a", confidence: 0.5)],
-        embedding: [0.25, -0.5])
+        embedding: Embedding([0.25, -0.5], encoding: .array))
     }
     let json = try Sample.json(try Sample.detections("cam1", many))
     let detections = try #require(json["detections"] as? [[String: Any]])
@@ -90,7 +90,7 @@ import Testing
     classified.classifications = [
       Classification(label: "a", confidence: bad), Classification(label: "b", confidence: 1),
     ]
-    classified.embedding = [1, Float(bad)]
+    classified.embedding = Embedding([1, Float(bad)])
     let event = try Sample.detections(
       "cam1",
       [
@@ -158,7 +158,9 @@ import Testing
         box: Box(x: random.number(), y: random.number(), width: random.number(), height: random.number()),
         pictureWidth: random.integer(), pictureHeight: random.integer(), trackID: random.integer(),
         classifications: [Classification(label: random.text(), confidence: random.number())],
-        embedding: [Float(random.number()), Float(random.number())])
+        embedding: Embedding(
+          [Float(random.number()), Float(random.number())],
+          encoding: random.integer() % 2 == 0 ? .array : .base64))
       let source = try SourceID("s" + random.text())
       let event = DetectionsEvent(
         runID: random.text(), source: source, sequence: random.next(), frame: random.integer(),

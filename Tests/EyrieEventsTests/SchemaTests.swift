@@ -27,15 +27,25 @@ import Testing
     var full = Sample.detection("é \"quoted\" 猫\n")
     full.trackID = 7
     full.classifications = [Classification(label: "van", confidence: 0.5)]
-    full.embedding = [0.5, -0.25]
+    full.embedding = Embedding([0.5, -0.25], encoding: .array)
     var holed = full
-    holed.embedding = [.nan]
+    holed.embedding = Embedding([.nan])
     holed.classifications = []
+    var packed = full
+    packed.embedding = Embedding([0.5, -0.25])
+    packed.predicted = true
+    var between = try Sample.detections("cam1", [packed])
+    if case .detections(var event) = between {
+      event.predicted = true
+      event.tracksReset = .gap
+      event.embedding = Embedding([1, 0, -1])
+      between = .detections(event)
+    }
     let bad = Sample.detection("never", confidence: .infinity)
     var events = [
       try Sample.detections(), try Sample.detections("a/b", [full, holed, bad, Sample.detection()]),
       try Sample.detections("cam1", sequence: .max, []), try Sample.detections(damaged: true),
-      try Sample.stats(),
+      try Sample.stats(), between,
     ]
     for state in StreamState.allCases { events.append(try Sample.stream(state: state)) }
     events.append(

@@ -15,10 +15,10 @@ public struct EncodedEvent: Sendable, Equatable {
 /// Turns events into JSON after the schema `eyrie.event/1`.
 ///
 /// Rounding: boxes to 2 decimals of a pixel, normalised boxes to 6, confidences to 5, embeddings to
-/// 6, times and rates to 3. A number that is not finite never reaches the JSON: a detection whose box
+/// 16-bit floats or 6 decimals, times and rates to 3. A number that is not finite never reaches the JSON: a detection whose box
 /// or confidence is not finite, or a classification whose confidence is not, is left out and counted
 /// in `dropped` under stage `encode`, reason `not_finite`; any other such number is null, and so is
-/// an embedding that holds one.
+/// an embedding that holds one, or one that is too large for a 16-bit float.
 ///
 /// The buffer is reused: an `EncodedEvent` that is let go before the next call costs no allocation
 /// for its payload. One owner at a time.
@@ -71,10 +71,22 @@ public struct EventEncoder: Sendable {
       writer.key("damaged")
       writer.bool(damaged)
     }
+    if let predicted = event.predicted {
+      writer.key("predicted")
+      writer.bool(predicted)
+    }
+    if let reset = event.tracksReset {
+      writer.key("tracks_reset")
+      writer.string(reset.rawValue)
+    }
     writer.key("detections")
     writer.beginArray()
     for detection in event.detections { write(detection, from: event.source) }
     writer.endArray()
+    if let embedding = event.embedding {
+      writer.key("embedding")
+      write(embedding)
+    }
     write(event.dropped, of: event.source)
   }
 
@@ -97,6 +109,10 @@ public struct EventEncoder: Sendable {
     if let trackID = detection.trackID {
       writer.key("track_id")
       writer.integer(trackID)
+    }
+    if let predicted = detection.predicted {
+      writer.key("predicted")
+      writer.bool(predicted)
     }
     if let classifications = detection.classifications {
       writer.key("classifications")
@@ -137,14 +153,20 @@ public struct EventEncoder: Sendable {
     writer.endObject()
   }
 
-  private mutating func write(_ embedding: [Float]) {
-    guard embedding.allSatisfy(\.isFinite) else {
+  private mutating func write(_ embedding: Embedding) {
+    let greatest = embedding.encoding == .base64 ? HalfFloat.greatest : .greatestFiniteMagnitude
+    guard embedding.values.allSatisfy({ abs($0) <= greatest }) else {
       writer.null()
       return
     }
-    writer.beginArray()
-    for value in embedding { writer.number(Double(value), decimals: 6) }
-    writer.endArray()
+    switch embedding.encoding {
+    case .array:
+      writer.beginArray()
+      for value in embedding.values { writer.number(Double(value), decimals: 6) }
+      writer.endArray()
+    case .base64:
+      writer.base64(embedding.values)
+    }
   }
 
   private mutating func write(_ event: StreamEvent) {

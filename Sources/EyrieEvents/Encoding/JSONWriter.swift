@@ -105,6 +105,36 @@ package struct JSONWriter: Sendable {
     bytes.append(UInt8(ascii: "\""))
   }
 
+  /// Numbers as 16-bit floats, little-endian, in base64 with padding (RFC 4648).
+  mutating func base64(_ values: [Float]) {
+    separate()
+    bytes.append(UInt8(ascii: "\""))
+    // Three numbers are six bytes, eight digits; the bits that wait for more are at the low end of `pending`.
+    var pending: UInt32 = 0
+    var bits: UInt32 = 0
+    for value in values {
+      pending = pending << 16 | UInt32(HalfFloat.bits(of: value).byteSwapped)
+      bits += 16
+      while bits >= 6 {
+        bits -= 6
+        bytes.append(Self.base64Digit(pending >> bits))
+      }
+    }
+    if bits > 0 { bytes.append(Self.base64Digit(pending << (6 - bits))) }
+    bytes.append(contentsOf: repeatElement(UInt8(ascii: "="), count: bits == 0 ? 0 : bits == 4 ? 1 : 2))
+    bytes.append(UInt8(ascii: "\""))
+  }
+
+  private static func base64Digit(_ value: UInt32) -> UInt8 {
+    let digit = UInt8(value & 63)
+    switch digit {
+    case 0..<26: return UInt8(ascii: "A") + digit
+    case 26..<52: return UInt8(ascii: "a") + digit - 26
+    case 52..<62: return UInt8(ascii: "0") + digit - 52
+    default: return digit == 62 ? UInt8(ascii: "+") : UInt8(ascii: "/")
+    }
+  }
+
   private static let powersOfTen: [UInt64] = [
     1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000,
   ]

@@ -45,6 +45,14 @@ public struct Classification: Sendable, Equatable, Codable {
   }
 }
 
+/// Why a tracker gave up all tracks of a source at once.
+public enum TracksReset: String, Sendable, Hashable, Codable, CaseIterable {
+  /// The size of the displayed picture changed.
+  case pictureSize = "picture_size"
+  /// No frame came for longer than a track is kept.
+  case gap
+}
+
 /// One object found in a frame.
 public struct Detection: Sendable, Equatable {
   /// The index of the class in the model, from 0.
@@ -57,17 +65,21 @@ public struct Detection: Sendable, Equatable {
   public var box: Box
   /// Where it is, in fractions 0…1 of the displayed picture.
   public var boxNormalized: Box
-  /// The identity that the tracker gave it, if there is a tracker.
+  /// The identity that the tracker gave it, if there is a tracker and it belongs to a track: never used twice for a
+  /// source in a run.
   public var trackID: Int?
+  /// True where nobody detected it in this frame, and the tracker says where it should be by now; nil otherwise.
+  public var predicted: Bool?
   /// What a classifier says of the crop, the most likely first, if there is a classifier.
   public var classifications: [Classification]?
   /// The embedding of the crop, if there is an embedding model.
-  public var embedding: [Float]?
+  public var embedding: Embedding?
 
   /// A detection whose normalised box is computed from the size of the displayed picture in pixels.
   public init(
     classID: Int, label: String, confidence: Double, box: Box, pictureWidth: Int, pictureHeight: Int,
-    trackID: Int? = nil, classifications: [Classification]? = nil, embedding: [Float]? = nil
+    trackID: Int? = nil, predicted: Bool? = nil, classifications: [Classification]? = nil,
+    embedding: Embedding? = nil
   ) {
     self.classID = classID
     self.label = label
@@ -75,6 +87,7 @@ public struct Detection: Sendable, Equatable {
     self.box = box
     self.boxNormalized = box.normalized(width: pictureWidth, height: pictureHeight)
     self.trackID = trackID
+    self.predicted = predicted
     self.classifications = classifications
     self.embedding = embedding
   }
@@ -114,8 +127,14 @@ public struct DetectionsEvent: Sendable, Equatable {
   public var model: String
   /// Whether the picture shows damage, from a loss in transport say; nil if it does not.
   public var damaged: Bool?
+  /// True where the detector did not look at this frame, and the objects are those of tracks; nil otherwise.
+  public var predicted: Bool?
+  /// Why the tracker began anew with this frame; nil if it did not.
+  public var tracksReset: TracksReset?
   /// The objects found; empty if there are none.
   public var detections: [Detection]
+  /// The embedding of the whole frame, if there is a model for it.
+  public var embedding: Embedding?
   /// What this run has dropped from this source so far.
   public var dropped: DropCounts
 
@@ -123,7 +142,8 @@ public struct DetectionsEvent: Sendable, Equatable {
   public init(
     runID: String, source: SourceID, sequence: UInt64, frame: Int, presentationTime: Int64,
     capturedAt: WallTime, clock: ClockSource, latency: Double?, width: Int, height: Int, model: String,
-    damaged: Bool? = nil, detections: [Detection], dropped: DropCounts = DropCounts()
+    damaged: Bool? = nil, predicted: Bool? = nil, tracksReset: TracksReset? = nil, detections: [Detection],
+    embedding: Embedding? = nil, dropped: DropCounts = DropCounts()
   ) {
     self.runID = runID
     self.source = source
@@ -137,7 +157,10 @@ public struct DetectionsEvent: Sendable, Equatable {
     self.height = height
     self.model = model
     self.damaged = damaged
+    self.predicted = predicted
+    self.tracksReset = tracksReset
     self.detections = detections
+    self.embedding = embedding
     self.dropped = dropped
   }
 }
@@ -148,7 +171,7 @@ extension Detection: Decodable {
     case label, confidence, box
     case boxNormalized = "box_normalized"
     case trackID = "track_id"
-    case classifications, embedding
+    case predicted, classifications, embedding
   }
 }
 
@@ -160,6 +183,8 @@ extension DetectionsEvent: Decodable {
     case capturedAt = "captured_at"
     case clock
     case latency = "latency_ms"
-    case width, height, model, damaged, detections, dropped
+    case width, height, model, damaged, predicted
+    case tracksReset = "tracks_reset"
+    case detections, embedding, dropped
   }
 }
