@@ -75,6 +75,10 @@ let package = Package(
       dependencies: ["EyriePipeline", "EyrieGraph", "EyrieInference", "EyrieEvents"],
       path: "Tests/EyrieTestSupport",
       swiftSettings: strict),
+    // The tracker behind a pipe, for the accuracy test in converters/tests.
+    .executableTarget(
+      name: "eyrie-track", dependencies: ["EyrieVision"], path: "Tests/EyrieTrackerTool",
+      swiftSettings: strict),
     .testTarget(
       name: "EyrieGraphTests", dependencies: ["EyrieGraph", "EyrieTestTools"], swiftSettings: strict),
     .testTarget(
