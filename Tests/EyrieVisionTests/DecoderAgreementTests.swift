@@ -15,8 +15,10 @@ import Testing
         let tensor = randomTensor(layout, anchors: anchors, classes: classes, objectness: objectness, &random)
         let settings = try DetectionSettings(
           confidence: [0, 0.25, 0.5, 0.9].randomElement(using: &random) ?? 0,
+          classConfidence: Bool.random(using: &random) ? [:] : [0: 0.75, 1: 0.125, 2: 0, 16: 1, 99: 0.5],
+          weakConfidence: Bool.random(using: &random) ? nil : [0, 0.125, 0.4].randomElement(using: &random),
           iou: [0, 0.3, 0.45, 0.7, 1].randomElement(using: &random) ?? 0,
-          classAgnostic: Bool.random(using: &random),
+          suppression: randomSuppression(&random),
           maxDetections: [1, 5, 17, 300].randomElement(using: &random) ?? 1,
           classes: Bool.random(using: &random) ? nil : [0, 1, 7, 16],
           suppressesEndToEnd: Bool.random(using: &random))
@@ -39,6 +41,11 @@ import Testing
         }
       }
     }
+  }
+
+  private func randomSuppression(_ random: inout SplitMix64) -> Suppression {
+    [.perClass, .classAgnostic, .groups([]), .groups([[0, 2], [1, 5, 16, -3], [], [40]])]
+      .randomElement(using: &random) ?? .perClass
   }
 
   /// Coarse coordinates and scores, so that equal scores, equal boxes and ratios at the threshold are
@@ -120,7 +127,8 @@ struct CorpusDetectionTests {
         element == .float32
         ? values.withUnsafeBytes(Array.init) : values.map { Float16($0) }.withUnsafeBytes(Array.init)
       let settings = try DetectionSettings(
-        confidence: result.settings.conf, iou: result.settings.iou, classAgnostic: result.settings.agnostic,
+        confidence: result.settings.conf, iou: result.settings.iou,
+        suppression: result.settings.agnostic ? .classAgnostic : .perClass,
         maxDetections: result.settings.maxDet)
       var decoder = DetectionDecoder(settings: settings)
       // Identity on the model's own input: only what lies outside it is missing from the list.

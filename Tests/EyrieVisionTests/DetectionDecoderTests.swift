@@ -16,7 +16,7 @@ import Testing
         #expect(perClass.detections.map(\.classID) == [0, 2, 7])
         #expect(perClass.detections[0].box == Box(x: 100, y: 200, width: 100, height: 200))
         let agnostic = try tensor.decode(
-          .init(classAgnostic: true), layout, element, transform: identityTransform())
+          .init(suppression: .classAgnostic), layout, element, transform: identityTransform())
         #expect(agnostic.detections.map(\.classID) == [0, 2])
         #expect(agnostic.drops == DetectionDrops())
       }
@@ -141,7 +141,7 @@ import Testing
     #expect(result.drops.truncated == 700)
     #expect(result.detections.last?.confidence == 0.3 + Float(700) / 2000)
     let oneGroup = try tensor.decode(
-      .init(classAgnostic: true, maxDetections: 300), transform: identityTransform())
+      .init(suppression: .classAgnostic, maxDetections: 300), transform: identityTransform())
     #expect(oneGroup == result)
     #expect(
       try tensor.decode(.init(maxDetections: 1000), transform: identityTransform()).drops.truncated == 0)
@@ -155,7 +155,8 @@ import Testing
         (2, [90, 90, 20, 20], [1: 0.4]),
       ])
     // Anchor 0 is of class 0, although it has the better score for class 2 too, and suppresses nothing.
-    let result = try tensor.decode(.init(classAgnostic: true, classes: [2]), transform: identityTransform())
+    let result = try tensor.decode(
+      .init(suppression: .classAgnostic, classes: [2]), transform: identityTransform())
     #expect(result.detections.map(\.confidence) == [0.5])
     #expect(try tensor.decode(.init(classes: []), transform: identityTransform()).detections.isEmpty)
     #expect(try tensor.decode(.init(classes: [-1, 99]), transform: identityTransform()).detections.isEmpty)

@@ -76,6 +76,7 @@ struct SlowReference {
     var edges: [Float]
     var score: Float
     var classID: Int
+    var isWeak: Bool
 
     var area: Float { (edges[2] - edges[0]) * (edges[3] - edges[1]) }
 
@@ -102,32 +103,48 @@ struct SlowReference {
     }
     let sorted = candidates.enumerated()
       .sorted { ($1.element.score, $0.offset) < ($0.element.score, $1.offset) }.map(\.element)
+    let strong = suppress(sorted.filter { !$0.isWeak }, layout, against: [])
+    let kept = strong.prefix(settings.maxDetections)
+    // A box beyond the limit of its group is forgotten; one beyond that of the picture has suppressed others.
+    var ofGroup: [Int: Int] = [:]
+    let known = strong.filter {
+      ofGroup[group(of: $0.classID), default: 0] += 1
+      return ofGroup[group(of: $0.classID), default: 0] <= settings.maxDetections
+    }
+    let weak = suppress(sorted.filter(\.isWeak), layout, against: known).prefix(settings.maxDetections)
+    drops.truncated += strong.count - kept.count
+    let detections = kept.compactMap(inPicture)
+    drops.outsidePicture += kept.count - detections.count
+    return DetectionResult(detections: detections, weak: weak.compactMap(inPicture), drops: drops)
+  }
+
+  /// What is left of candidates that are sorted, those beyond the limit of their group included.
+  private func suppress(
+    _ sorted: [Candidate], _ layout: YOLOHead.Layout, against known: [Candidate]
+  ) -> [Candidate] {
+    if layout == .endToEnd, !settings.suppressesEndToEnd { return sorted }
     var kept: [Candidate] = []
-    var keptByGroup: [Int: [Candidate]] = [:]
     for candidate in sorted {
-      let group = settings.classAgnostic ? 0 : candidate.classID
-      if layout != .endToEnd || settings.suppressesEndToEnd {
-        if keptByGroup[group, default: []].contains(where: { $0.overlap(candidate) > settings.iou }) {
-          continue
-        }
-      }
-      if keptByGroup[group, default: []].count < settings.maxDetections {
-        keptByGroup[group, default: []].append(candidate)
-        kept.append(candidate)
-      } else {
-        drops.truncated += 1
-      }
+      let rivals = kept.filter { group(of: $0.classID) == group(of: candidate.classID) }
+        .prefix(settings.maxDetections)
+      let better = known.filter { group(of: $0.classID) == group(of: candidate.classID) }
+      if (better + rivals).allSatisfy({ $0.overlap(candidate) <= settings.iou }) { kept.append(candidate) }
     }
-    drops.truncated += max(0, kept.count - settings.maxDetections)
-    var detections: [Detection] = []
-    for candidate in kept.prefix(settings.maxDetections) {
-      if let box = pictureBox(candidate.edges.map(Double.init)) {
-        detections.append(Detection(classID: candidate.classID, confidence: candidate.score, box: box))
-      } else {
-        drops.outsidePicture += 1
-      }
+    return kept
+  }
+
+  private func group(of classID: Int) -> Int {
+    switch settings.suppression {
+    case .perClass: classID
+    case .classAgnostic: 0
+    case .groups(let groups): groups.firstIndex { $0.contains(classID) }.map { -1 - $0 } ?? classID
     }
-    return DetectionResult(detections: detections, drops: drops)
+  }
+
+  private func inPicture(_ candidate: Candidate) -> Detection? {
+    pictureBox(candidate.edges.map(Double.init)).map {
+      Detection(classID: candidate.classID, confidence: candidate.score, box: $0)
+    }
   }
 
   /// Centre, size and products of objectness and class score.
@@ -145,31 +162,33 @@ struct SlowReference {
     }
     var best = 0
     for index in scores.indices where scores[index] > scores[best] { best = index }
-    guard scores[best] > settings.confidence else { return nil }
     var classID = best
     if endToEnd {
+      // Without a class there is no threshold but the one for all.
       guard row[5].isFinite else {
-        drops.nonFinite += 1
+        if scores[best] > settings.confidence { drops.nonFinite += 1 }
         return nil
       }
       guard row[5].rounded() >= 0, row[5].rounded() < Float(classCount ?? 1 << 24) else {
-        drops.invalidClass += 1
+        if scores[best] > settings.confidence { drops.invalidClass += 1 }
         return nil
       }
       classID = Int(row[5].rounded())
     }
+    let isStrong = scores[best] > settings.classConfidence[classID] ?? settings.confidence
+    guard isStrong || scores[best] > settings.weakConfidence ?? .infinity else { return nil }
     if let wanted = settings.classes, !wanted.contains(classID) { return nil }
     let edges =
       endToEnd
       ? Array(row[..<4])
       : [row[0] - row[2] / 2, row[1] - row[3] / 2, row[0] + row[2] / 2, row[1] + row[3] / 2]
-    let candidate = Candidate(edges: edges, score: scores[best], classID: classID)
+    let candidate = Candidate(edges: edges, score: scores[best], classID: classID, isWeak: !isStrong)
     guard edges.allSatisfy(\.isFinite), candidate.area.isFinite else {
-      drops.nonFinite += 1
+      if isStrong { drops.nonFinite += 1 }
       return nil
     }
     guard edges[2] > edges[0], edges[3] > edges[1], candidate.area > 0 else {
-      drops.empty += 1
+      if isStrong { drops.empty += 1 }
       return nil
     }
     return candidate

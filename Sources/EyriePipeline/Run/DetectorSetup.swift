@@ -38,7 +38,7 @@ struct DetectorSetup: Sendable {
       settings = try DetectionSettings(
         confidence: Float(plan.confidence ?? model.nms.confidence ?? 0.25),
         iou: Float(plan.iou ?? model.nms.iou ?? 0.45),
-        classAgnostic: plan.classAgnostic ?? model.nms.classAgnostic ?? false,
+        suppression: (plan.classAgnostic ?? model.nms.classAgnostic ?? false) ? .classAgnostic : .perClass,
         maxDetections: plan.maxDetections ?? model.nms.maxDetections ?? 300,
         classes: classes)
       // What does not fit is refused before the run. A shape that varies is looked at with each output.

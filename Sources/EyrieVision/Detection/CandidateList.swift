@@ -1,4 +1,4 @@
-/// Boxes above the confidence threshold, one array per property so that suppression can compare many
+/// Boxes above the least confidence threshold, one array per property so that suppression can compare many
 /// at once. In the order of their anchors; coordinates in pixels of the model input.
 struct CandidateList: Sendable {
   private(set) var left: [Float] = []
@@ -7,6 +7,9 @@ struct CandidateList: Sendable {
   private(set) var bottom: [Float] = []
   private(set) var score: [Float] = []
   private(set) var classID: [Int32] = []
+  /// Whether the score does not reach the threshold of the class.
+  private(set) var isWeak: [Bool] = []
+  private(set) var hasWeak = false
 
   var count: Int { score.count }
 
@@ -18,17 +21,22 @@ struct CandidateList: Sendable {
     bottom.removeAll(keepingCapacity: true)
     score.removeAll(keepingCapacity: true)
     classID.removeAll(keepingCapacity: true)
+    isWeak.removeAll(keepingCapacity: true)
+    hasWeak = false
   }
 
-  /// Adds a candidate whose score is positive and finite, or counts in `drops` why its box is no box.
-  mutating func append(_ corners: Corners, score: Float, classID: Int32, drops: inout DetectionDrops) {
+  /// Adds a candidate whose score is positive and finite, or counts in `drops` why its box is no box, unless
+  /// it is weak.
+  mutating func append(
+    _ corners: Corners, score: Float, classID: Int32, isWeak: Bool, drops: inout DetectionDrops
+  ) {
     let area = corners.area
     guard corners.isFinite, area.isFinite else {
-      drops.nonFinite += 1
+      if !isWeak { drops.nonFinite += 1 }
       return
     }
     guard corners.right > corners.left, corners.bottom > corners.top, area > 0 else {
-      drops.empty += 1
+      if !isWeak { drops.empty += 1 }
       return
     }
     left.append(corners.left)
@@ -37,6 +45,8 @@ struct CandidateList: Sendable {
     bottom.append(corners.bottom)
     self.score.append(score)
     self.classID.append(classID)
+    self.isWeak.append(isWeak)
+    if isWeak { hasWeak = true }
   }
 }
 

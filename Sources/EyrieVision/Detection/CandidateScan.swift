@@ -51,7 +51,7 @@ struct CandidateScan: Sendable {
             var start = 0
             while start < anchors {
               let count = min(Self.blockSize, anchors - start)
-              best.update(repeating: settings.confidence)
+              best.update(repeating: settings.leastConfidence)
               if head.hasObjectness {
                 Objectness.read(
                   reader.floats(at: 4 * anchors + start, count: count, scratch), count, objectness)
@@ -64,7 +64,7 @@ struct CandidateScan: Sendable {
                 }
                 Self.raise(bestBase, classBase, by: scores, count: count, classID: Int32(classID))
               }
-              for index in 0..<count where best[index] > settings.confidence {
+              for index in 0..<count where best[index] > settings.leastConfidence {
                 let anchor = start + index
                 Self.add(
                   best[index], bestClass[index], settings, &candidates, &drops,
@@ -94,8 +94,8 @@ struct CandidateScan: Sendable {
           scores = Objectness.multiply(
             scores, count: classes, by: Objectness.clamped(reader[row + 4]), into: scratch)
         }
-        let (score, classID) = Self.best(of: scores, count: classes, above: settings.confidence)
-        guard score > settings.confidence else { continue }
+        let (score, classID) = Self.best(of: scores, count: classes, above: settings.leastConfidence)
+        guard score > settings.leastConfidence else { continue }
         Self.add(
           score, classID, settings, &candidates, &drops,
           box: Corners(
@@ -113,14 +113,14 @@ struct CandidateScan: Sendable {
       let row = anchor * 6
       let score = reader[row + 4]
       let classValue = reader[row + 5]
-      guard !(score <= settings.confidence) || score == -.infinity else { continue }
+      guard !(score <= settings.leastConfidence) || score == -.infinity else { continue }
       guard score.isFinite, classValue.isFinite else {
-        drops.nonFinite += 1
+        if !score.isFinite || score > settings.confidence { drops.nonFinite += 1 }
         continue
       }
       let classIndex = classValue.rounded()
       guard classIndex >= 0, classIndex < classLimit else {
-        drops.invalidClass += 1
+        if score > settings.confidence { drops.invalidClass += 1 }
         continue
       }
       Self.add(
@@ -130,7 +130,8 @@ struct CandidateScan: Sendable {
     }
   }
 
-  /// Adds one anchor above the threshold, unless it is corrupt or of a class nobody asked for.
+  /// Adds one anchor above the least threshold, unless it is corrupt, of a class nobody asked for, or below
+  /// the threshold of its class and not wanted as a weak one.
   private static func add(
     _ score: Float, _ classID: Int32, _ settings: DetectionSettings, _ candidates: inout CandidateList,
     _ drops: inout DetectionDrops, box: @autoclosure () -> Corners
@@ -140,7 +141,11 @@ struct CandidateScan: Sendable {
       return
     }
     if let classes = settings.classes, !classes.contains(Int(classID)) { return }
-    candidates.append(box(), score: score, classID: classID, drops: &drops)
+    let isWeak = score <= settings.threshold(of: Int(classID))
+    if isWeak {
+      guard let least = settings.weakConfidence, score > least else { return }
+    }
+    candidates.append(box(), score: score, classID: classID, isWeak: isWeak, drops: &drops)
   }
 
   /// Whether none of sixteen scores needs a closer look: all at most `best`, and finite.

@@ -2,7 +2,8 @@
 public struct Detection: Hashable, Sendable {
   /// Index of the class in the model's list of labels.
   public var classID: Int
-  /// The model's score for that class, always above the confidence threshold and finite.
+  /// The model's score for that class, always finite and above the threshold of its class or, of a weak
+  /// detection, above that of the weak.
   public var confidence: Float
   /// Where it is, in pixels of the displayed picture and inside it.
   public var box: Box
@@ -16,6 +17,9 @@ public struct Detection: Hashable, Sendable {
 }
 
 /// What was left out while one tensor was decoded, and why.
+///
+/// “Above the threshold” means the one of the class, or `confidence` where a row's class is not known. What
+/// would have been a weak detection is never counted: it was not going to be among `detections`.
 public struct DetectionDrops: Hashable, Sendable {
   /// Anchors with a score that is NaN or infinite, and anchors above the confidence threshold whose
   /// box (or class, in an end-to-end head) is NaN, infinite or too large for its area to be a Float.
@@ -41,55 +45,17 @@ public struct DetectionDrops: Hashable, Sendable {
 public struct DetectionResult: Hashable, Sendable {
   /// Best confidence first; equal confidences in the order of their anchors.
   public var detections: [Detection]
+  /// Those between the weak threshold and that of their class, in the same order; empty unless
+  /// `DetectionSettings.weakConfidence` asks for them. None overlaps a detection of its group by more than
+  /// the IoU threshold.
+  public var weak: [Detection]
   /// What was left out, by reason.
   public var drops: DetectionDrops
 
   /// Creates a result from its parts.
-  public init(detections: [Detection], drops: DetectionDrops) {
+  public init(detections: [Detection], weak: [Detection] = [], drops: DetectionDrops) {
     self.detections = detections
+    self.weak = weak
     self.drops = drops
-  }
-}
-
-/// Thresholds and limits of a detection decoder.
-public struct DetectionSettings: Hashable, Sendable {
-  /// A candidate counts when its score is greater than this, 0…1.
-  public let confidence: Float
-  /// A box is suppressed when its intersection over union with a better one is greater than this, 0…1.
-  public let iou: Float
-  /// Whether boxes of different classes suppress one another.
-  public let classAgnostic: Bool
-  /// The most detections reported for one picture.
-  public let maxDetections: Int
-  /// The classes to report, by index; nil reports all. An anchor whose best class is another one is
-  /// left out before suppression.
-  public let classes: Set<Int>?
-  /// Whether rows of an end-to-end head, which has removed duplicates itself, are suppressed again.
-  public let suppressesEndToEnd: Bool
-
-  /// Checks and keeps the settings.
-  ///
-  /// - Throws: `VisionError.setting` for a threshold outside 0…1 or a limit below 1.
-  public init(
-    confidence: Float = 0.25, iou: Float = 0.45, classAgnostic: Bool = false, maxDetections: Int = 300,
-    classes: Set<Int>? = nil, suppressesEndToEnd: Bool = false
-  ) throws(VisionError) {
-    try Self.checkFraction("confidence", confidence)
-    try Self.checkFraction("IoU threshold", iou)
-    guard maxDetections >= 1 else {
-      throw .setting(name: "maximum of detections", value: "\(maxDetections)", allowed: "1 or more")
-    }
-    self.confidence = confidence
-    self.iou = iou
-    self.classAgnostic = classAgnostic
-    self.maxDetections = maxDetections
-    self.classes = classes
-    self.suppressesEndToEnd = suppressesEndToEnd
-  }
-
-  private static func checkFraction(_ name: String, _ value: Float) throws(VisionError) {
-    guard value >= 0, value <= 1 else {
-      throw .setting(name: name, value: "\(value)", allowed: "a number from 0 to 1")
-    }
   }
 }

@@ -4,10 +4,12 @@
 /// 1. The score of an anchor is its best class score, the lowest class index among equals. In a head with
 ///    objectness it is objectness × best class score, as in `non_max_suppression` of Ultralytics' YOLOv5. An
 ///    anchor with a score that is NaN or infinite is dropped and counted, whatever its other scores.
-/// 2. It is a candidate when that score is greater than the confidence threshold (at the threshold exactly
-///    it is not, as in Ultralytics), its class is asked for, and its box is finite and has an area.
-/// 3. Greedy suppression per class (`DetectionSettings.iou`, `.classAgnostic`) in model pixels, then the
-///    limit `maxDetections`. An end-to-end head is only sorted and limited.
+/// 2. It is a candidate when that score is greater than the threshold of its class (at the threshold exactly
+///    it is not, as in Ultralytics), its class is asked for, and its box is finite and has an area. If it only
+///    exceeds `DetectionSettings.weakConfidence`, it is a weak candidate.
+/// 3. Greedy suppression (`DetectionSettings.iou`, `.suppression`) in model pixels, then the limit
+///    `maxDetections`. An end-to-end head is only sorted and limited. Weak candidates come after all others:
+///    they are suppressed by those, and suppress only weak ones.
 /// 4. Boxes are mapped to the picture and clipped; what lies wholly outside it is dropped and counted.
 ///
 /// A decoder keeps its scratch memory: once grown, only the resulting array is allocated. It is a value;
@@ -19,10 +21,12 @@ public struct DetectionDecoder: Sendable {
   private var scan = CandidateScan()
   private var candidates = CandidateList()
   private var suppression = NonMaximumSuppression()
+  private let groups: SuppressionGroups
 
   /// Creates a decoder with empty scratch memory.
   public init(settings: DetectionSettings) {
     self.settings = settings
+    groups = SuppressionGroups(settings.suppression)
   }
 
   /// Decodes the output for one picture.
@@ -53,27 +57,33 @@ public struct DetectionDecoder: Sendable {
     if head.layout == .endToEnd, !settings.suppressesEndToEnd {
       suppression.takeBest(candidates, limit: settings.maxDetections)
     } else {
-      suppression.run(
-        candidates, iou: settings.iou, classAgnostic: settings.classAgnostic, limit: settings.maxDetections)
+      suppression.run(candidates, iou: settings.iou, groups: groups, limit: settings.maxDetections)
     }
     drops.truncated = suppression.truncated
 
+    let detections = pictureDetections(suppression.kept, unit, transform)
+    drops.outsidePicture = suppression.kept.count - detections.count
+    return DetectionResult(
+      detections: detections, weak: pictureDetections(suppression.keptWeak, unit, transform), drops: drops)
+  }
+
+  /// The candidates that lie in the picture, at least in part.
+  private func pictureDetections(
+    _ kept: [Int32], _ unit: BoxUnit, _ transform: PictureTransform
+  ) -> [Detection] {
     // Suppression does not mind: the overlap of two boxes is the same in either unit.
     let (scaleX, scaleY) =
       unit == .pixels ? (1, 1) : (Double(transform.modelWidth), Double(transform.modelHeight))
     var detections: [Detection] = []
-    detections.reserveCapacity(suppression.kept.count)
-    for index in suppression.kept.lazy.map(Int.init) {
+    detections.reserveCapacity(kept.count)
+    for index in kept.lazy.map(Int.init) {
       let box = transform.sourceBox(
         left: scaleX * Double(candidates.left[index]), top: scaleY * Double(candidates.top[index]),
         right: scaleX * Double(candidates.right[index]), bottom: scaleY * Double(candidates.bottom[index]))
-      guard let box else {
-        drops.outsidePicture += 1
-        continue
-      }
+      guard let box else { continue }
       detections.append(
         Detection(classID: Int(candidates.classID[index]), confidence: candidates.score[index], box: box))
     }
-    return DetectionResult(detections: detections, drops: drops)
+    return detections
   }
 }
