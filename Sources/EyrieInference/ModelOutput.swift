@@ -20,6 +20,9 @@ public struct ModelOutput: Sendable, Codable, Equatable {
   public var topK: Int?
   /// The outputs with that list, beside the one with all scores; `nil` where the model has none.
   public var topKOutputs: TopKOutputs?
+  /// Names that an embedding model gives to pictures by the embeddings of texts; `nil` where its package has
+  /// none.
+  public var zeroShot: ZeroShotLabels?
   /// The shape of the output for one picture of the input size; −1 where it differs from run to run.
   public var shape: [Int]
   /// The element type of the output. Always read the type of the actual tensor.
@@ -34,7 +37,7 @@ public struct ModelOutput: Sendable, Codable, Equatable {
   public init(
     kind: OutputKind, names: [String], index: Int = 0, labels: [String], classCount: Int,
     dimension: Int? = nil, normalized: Bool? = nil, topK: Int? = nil, topKOutputs: TopKOutputs? = nil,
-    shape: [Int],
+    zeroShot: ZeroShotLabels? = nil, shape: [Int],
     elementType: ElementType = .f32, layout: DetectionLayout? = nil, objectness: Bool = false
   ) {
     self.kind = kind
@@ -46,6 +49,7 @@ public struct ModelOutput: Sendable, Codable, Equatable {
     self.normalized = normalized
     self.topK = topK
     self.topKOutputs = topKOutputs
+    self.zeroShot = zeroShot
     self.shape = shape
     self.elementType = elementType
     self.layout = layout
@@ -58,6 +62,7 @@ public struct ModelOutput: Sendable, Codable, Equatable {
     case dimension, normalized
     case topK = "top_k"
     case topKOutputs = "top_k_outputs"
+    case zeroShot = "zero_shot"
     case shape
     case elementType = "element_type"
     case layout, objectness

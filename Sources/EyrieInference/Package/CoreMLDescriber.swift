@@ -34,6 +34,8 @@ struct CoreMLDescriber {
       source: package.source ?? ModelSource(), input: input, output: output,
       nms: SuppressionSettings(package.nms, embedded: output.layout == .endToEnd), notes: notes)
     model.take(package, in: location.packageDirectory)
+    // Read again by whoever needs them; here it is only to be known that they are sound.
+    _ = try TextEmbeddings.load(for: model)
     return model
   }
 

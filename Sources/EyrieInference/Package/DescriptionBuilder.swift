@@ -40,6 +40,8 @@ struct DescriptionBuilder {
       precision: package?.precision?.value ?? precision, path: path, files: files(),
       source: source(), input: input, output: output, nms: suppression(output), notes: notes)
     if let package { model.take(package, in: location.packageDirectory) }
+    // Read again by whoever needs them; here it is only to be known that they are sound.
+    _ = try TextEmbeddings.load(for: model)
     return model
   }
 

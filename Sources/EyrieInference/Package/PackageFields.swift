@@ -15,6 +15,11 @@ extension ModelDescription {
         minimumDeploymentTarget: stated.minimumDeploymentTarget?.value, aneOptimized: stated.aneOptimized,
         aneReport: stated.aneReport)
     }
+    output.zeroShot = package.output?.zeroShot.map { stated in
+      ZeroShotLabels(
+        labels: stated.labels.names, embeddings: stated.embeddings, logitScale: stated.logitScale,
+        prompts: stated.prompts?.value ?? [])
+    }
     benchmark = package.benchmark
     createdAt = package.createdAt?.value
     tools = package.tools

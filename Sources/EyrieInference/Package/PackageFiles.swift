@@ -10,11 +10,11 @@ extension ModelLocation {
     guard let package else { return }
     let files = package.files?.items ?? []
     for file in files { try checkDigest(of: file, among: files) }
-    if let golden = package.validation?.golden {
-      if !files.contains(where: { $0.path == golden && $0.sha256?.isEmpty == false }) {
-        notes.append("\(golden) has no sha256 in \(PackageMetadata.fileName), and was not compared with one")
-      }
-    } else {
+    for name in [package.validation?.golden, package.output?.zeroShot?.embeddings].compactMap(\.self)
+    where !files.contains(where: { $0.path == name && $0.sha256?.isEmpty == false }) {
+      notes.append("\(name) has no sha256 in \(PackageMetadata.fileName), and was not compared with one")
+    }
+    if package.validation?.golden == nil {
       notes.append("the package has no golden file: that it gives the right results was not checked")
     }
   }

@@ -75,11 +75,26 @@ struct PackageMetadata: Decodable {
     var topK: WholeNumber?
     var layout: Spelled<DetectionLayout>?
     var objectness: Bool?
+    var zeroShot: ZeroShot?
 
     enum CodingKeys: String, CodingKey {
       case kind, names, labels, dimension, normalized
       case topK = "top_k"
       case layout, objectness
+      case zeroShot = "zero_shot"
+    }
+  }
+
+  struct ZeroShot: Decodable {
+    var labels: Labels
+    var embeddings: String
+    var logitScale: Double
+    var prompts: Lenient<[String]>?
+
+    enum CodingKeys: String, CodingKey {
+      case labels, embeddings
+      case logitScale = "logit_scale"
+      case prompts
     }
   }
 

@@ -47,6 +47,26 @@ extension PackageMetadata {
       try fail("validation.golden", "\"\(golden)\" does not stay inside the package")
     }
     try checkKind(fail)
+    try checkZeroShot(fail)
+  }
+
+  private func checkZeroShot(_ fail: (String, String) throws(ModelError) -> Never) throws(ModelError) {
+    guard let zeroShot = output?.zeroShot else { return }
+    if task.value != .embed {
+      try fail("output.zero_shot", "does not go with task \"\(task.value.rawValue)\"")
+    }
+    let (count, most) = (zeroShot.labels.names.count, ExportMetadata.maximumClassCount)
+    if !(1...most).contains(count) {
+      try fail("output.zero_shot.labels", "has \(count) names, not 1 to \(most)")
+    }
+    if !Self.staysInside(zeroShot.embeddings) {
+      try fail(
+        "output.zero_shot.embeddings", "\"\(zeroShot.embeddings)\" does not stay inside the package")
+    }
+    let scale = zeroShot.logitScale
+    if !(scale > 0 && scale <= 1000) {
+      try fail("output.zero_shot.logit_scale", "is \(scale), not a factor above 0 and up to 1000")
+    }
   }
 
   private static func staysInside(_ path: String) -> Bool {
