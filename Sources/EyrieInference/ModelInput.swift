@@ -32,7 +32,8 @@ public struct ModelInput: Sendable, Codable, Equatable {
   public var dynamicSpatial: Bool
   /// Width and height must be multiples of this many pixels.
   public var stride: Int
-  /// Whether the model takes any number of pictures at once. Eyrie runs it with one.
+  /// Whether the model takes any number of pictures at once. It is run with one unless more are asked for
+  /// (``CompileOptions/batch``).
   public var dynamicBatch: Bool
   /// The number of pictures in the file's own input shape; 1 when it is dynamic.
   public var batch: Int

@@ -9,19 +9,28 @@ public final class FakeRequest: InferenceRequest, @unchecked Sendable {
   public let input: UnsafeMutableRawBufferPointer
   private let values: UnsafeMutableBufferPointer<Float>
   private let shape: [Int]
+  private let inputBytes: Int
+  private let valueCount: Int
+  /// How many pictures the last run had.
+  private var count = 1
   private let body: @Sendable (UnsafeRawBufferPointer) async throws -> [Float]
 
   /// - Parameters:
-  ///   - inputBytes: the size of the input tensor.
-  ///   - shape: of the output tensor of f32.
-  ///   - body: computes the output from the input.
+  ///   - inputBytes: the size of one picture.
+  ///   - shape: of the output tensor of f32 for one picture.
+  ///   - batch: the most pictures at once; the session needs the same number.
+  ///   - body: computes the output of one picture from its bytes. Called for each of a batch, in their order.
   public init(
-    inputBytes: Int, shape: [Int], body: @escaping @Sendable (UnsafeRawBufferPointer) async throws -> [Float]
+    inputBytes: Int, shape: [Int], batch: Int = 1,
+    body: @escaping @Sendable (UnsafeRawBufferPointer) async throws -> [Float]
   ) {
-    input = .allocate(byteCount: inputBytes, alignment: 64)
-    values = .allocate(capacity: shape.reduce(1, *))
+    input = .allocate(byteCount: inputBytes * batch, alignment: 64)
+    input.initializeMemory(as: UInt8.self, repeating: 0)
+    valueCount = shape.reduce(1, *)
+    values = .allocate(capacity: valueCount * batch)
     values.initialize(repeating: 0)
     self.shape = shape
+    self.inputBytes = inputBytes
     self.body = body
   }
 
@@ -30,11 +39,16 @@ public final class FakeRequest: InferenceRequest, @unchecked Sendable {
     values.deallocate()
   }
 
-  /// Runs the test's body.
-  public func infer() async throws(InferenceError) {
+  /// Runs the test's body for each picture.
+  public func infer(count: Int) async throws(InferenceError) {
+    self.count = count
     do {
-      for (index, value) in try await body(UnsafeRawBufferPointer(input)).prefix(values.count).enumerated() {
-        values[index] = value
+      for picture in 0..<count {
+        let bytes = UnsafeRawBufferPointer(
+          rebasing: input[(picture * inputBytes)..<((picture + 1) * inputBytes)])
+        for (index, value) in try await body(bytes).prefix(valueCount).enumerated() {
+          values[picture * valueCount + index] = value
+        }
       }
     } catch {
       throw InferenceError("\(error)")
@@ -43,7 +57,9 @@ public final class FakeRequest: InferenceRequest, @unchecked Sendable {
 
   /// The only output.
   public func output(_ index: Int) throws(InferenceError) -> TensorView {
-    TensorView(elementType: .f32, shape: shape, bytes: UnsafeRawBufferPointer(values))
+    TensorView(
+      elementType: .f32, shape: [count] + shape.dropFirst(),
+      bytes: UnsafeRawBufferPointer(UnsafeMutableBufferPointer(rebasing: values[..<(count * valueCount)])))
   }
 }
 
@@ -77,14 +93,15 @@ public enum FakeModel {
     return try JSONDecoder().decode(ModelDescription.self, from: Data(json.utf8))
   }
 
-  /// A session of so many requests that all compute the same.
+  /// A session of so many requests that all compute the same, for up to `batch` pictures at once.
   public static func session(
-    requests: Int, body: @escaping @Sendable (UnsafeRawBufferPointer) async throws -> [Float]
+    requests: Int, batch: Int = 1, body: @escaping @Sendable (UnsafeRawBufferPointer) async throws -> [Float]
   ) throws -> InferenceSession {
     let made: [any InferenceRequest] = (0..<requests).map { _ in
-      FakeRequest(inputBytes: 64 * 64 * 3, shape: [1, 6, 10], body: body)
+      FakeRequest(inputBytes: 64 * 64 * 3, shape: [1, 6, 10], batch: batch, body: body)
     }
     return InferenceSession(
-      model: try description(), deviceName: "fake", executedPrecision: .f32, requests: made)
+      model: try description(), deviceName: "fake", executedPrecision: .f32, requests: made,
+      batch: batch)
   }
 }

@@ -54,6 +54,10 @@
         throw ModelError(
           .invalidOption, model.path, "a request count of \(count) is not possible; 1 to 256 are")
       }
+      try options.checkBatch(model.path)
+      if options.batch > 1 {
+        model.notes.append(CompileOptions.onePictureNote(options.batch, "Core ML runs it so"))
+      }
       let width = options.inputWidth ?? model.input.width
       let height = options.inputHeight ?? model.input.height
       guard width == model.input.width, height == model.input.height else {

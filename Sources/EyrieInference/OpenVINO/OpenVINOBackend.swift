@@ -25,11 +25,27 @@ public struct CompileOptions: Sendable, Equatable {
   public var inputWidth: Int?
   /// The input height in pixels to run at, for a model with dynamic size.
   public var inputHeight: Int?
+  /// The most pictures that a request takes at once, 1 to 256. A model whose file cannot take several runs with
+  /// one: ``InferenceSession/batch`` says so.
+  public var batch = 1
   /// A directory in which OpenVINO keeps compiled models for the next start; `nil` keeps none.
   public var cacheDirectory: String?
 
   /// Makes the default options.
   public init() {}
+
+  /// - Throws: ``ModelError`` where no model can take so many pictures at once.
+  func checkBatch(_ path: String) throws(ModelError) {
+    // More is a typing error, and would exhaust memory before it fails.
+    guard (1...256).contains(batch) else {
+      throw ModelError(.invalidOption, path, "a batch of \(batch) is not possible; 1 to 256 are")
+    }
+  }
+
+  /// What ``ModelDescription/notes`` say where several pictures at once were asked for and cannot be had.
+  static func onePictureNote(_ batch: Int, _ reason: String) -> String {
+    "a batch of \(batch) was asked for, but the model is run with one picture at a time: \(reason)"
+  }
 }
 
 /// Runs OpenVINO IR and ONNX models on the CPU.
@@ -48,11 +64,19 @@ public enum OpenVINOBackend {
     let size = (height: model.input.height, width: model.input.width)
     let shape =
       model.input.layout == .nchw ? [1, 3, size.height, size.width] : [1, size.height, size.width, 3]
-    let prepared = try PreparedModel.read(description.path, input: shape, with: core)
+    var prepared = try PreparedModel.read(description.path, input: shape, with: core)
     guard prepared.outputs.indices.contains(model.output.index) else {
       throw ModelError(.unsupportedModel, description.path, "has changed since it was loaded")
     }
     model.output.shape = prepared.outputs[model.output.index].shape
+    if options.batch > 1 {
+      var reason = ""
+      if let open = try prepared.taking(options.batch, input: shape, with: core, reason: &reason) {
+        prepared = open
+      } else {
+        model.notes.append(CompileOptions.onePictureNote(options.batch, reason))
+      }
+    }
 
     let withPreprocessing = try prepared.model.takingBytes(model.input)
     let wanted = hint(for: options.precision, core: core)
@@ -71,12 +95,12 @@ public enum OpenVINOBackend {
     var requests: [any InferenceRequest] = []
     for _ in 0..<count {
       requests.append(
-        try OpenVINORequest(
-          model: compiled, pictureByteCount: size.height * size.width * 3, batch: prepared.batch))
+        try OpenVINORequest(model: compiled, width: size.width, height: size.height, prepared: prepared))
     }
     let name = core.property("FULL_DEVICE_NAME", of: device) ?? device
     return InferenceSession(
-      model: model, deviceName: name, executedPrecision: executed, requests: requests)
+      model: model, deviceName: name, executedPrecision: executed, requests: requests,
+      batch: prepared.batch)
   }
 
   private static func check(
@@ -87,6 +111,7 @@ public enum OpenVINOBackend {
       throw ModelError(
         .unsupportedFormat, description.path, "is a Core ML model, which OpenVINO does not run")
     }
+    try options.checkBatch(description.path)
     // Larger numbers are typing errors, and would exhaust memory before they fail.
     let counts = [
       ("request count", options.requestCount, 256), ("thread count", options.threadCount, 1024),

@@ -42,6 +42,21 @@ final class OpenVINOModel {
     }
   }
 
+  /// Gives the only input a first axis of any length from 1 to `count`, and works out all others anew.
+  /// - Parameter shape: for one picture.
+  func reshape(toAtMost count: Int, of shape: [Int]) throws(ModelError) {
+    var dimensions = shape.map { ov_dimension_t(min: Int64($0), max: Int64($0)) }
+    if !dimensions.isEmpty { dimensions[0] = ov_dimension_t(min: 1, max: Int64(count)) }
+    var partial = ov_partial_shape_t()
+    try check { ov_partial_shape_create(Int64(dimensions.count), dimensions, &partial) }
+    defer { ov_partial_shape_free(&partial) }
+    try OpenVINOStatus.check(
+      .unsupportedModel, path, "cannot run with \(count) inputs of \(shapeText(shape))"
+    ) {
+      ov_model_reshape_single_input(handle.pointer, partial)
+    }
+  }
+
   private func ports(
     _ count: Int, _ get: (OpaquePointer, Int, UnsafeMutablePointer<OpaquePointer?>) -> ov_status_e
   ) throws(ModelError) -> [Port] {

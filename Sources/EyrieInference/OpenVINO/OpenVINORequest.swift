@@ -6,48 +6,40 @@ import Synchronization
 /// `@unchecked Sendable` because the session lends it to one owner at a time, and the continuation,
 /// which OpenVINO's thread takes, is behind a lock.
 final class OpenVINORequest: InferenceRequest, @unchecked Sendable {
-  let input: UnsafeMutableRawBufferPointer
   private let handle: Handle
   /// Keeps the compiled model as long as any of its requests.
   private let model: OpenVINOCompiledModel
-  /// Owns the memory of ``input``.
-  private let inputTensor: Handle
+  private let pictures: OpenVINOInput
   /// The first axis of the model when it takes several pictures and only the first is used.
-  private let batch: Int
+  private let places: Int
+  /// How many pictures the last run had.
+  private var count = 1
   /// OpenVINO keeps the address of this struct, not a copy of it.
   private let callback: UnsafeMutablePointer<ov_callback_t>
   private let waiter = Mutex<UnsafeContinuation<Void, Never>?>(nil)
 
-  /// - Parameter pictureByteCount: the bytes of one picture; the tensor has `batch` of them.
-  init(model: OpenVINOCompiledModel, pictureByteCount: Int, batch: Int) throws(ModelError) {
+  /// - Parameters:
+  ///   - model: a compiled model of bytes in RGB order.
+  ///   - width: of a picture.
+  ///   - height: of a picture.
+  ///   - prepared: what was compiled.
+  init(
+    model: OpenVINOCompiledModel, width: Int, height: Int, prepared: PreparedModel
+  ) throws(ModelError) {
     let path = model.path
     let request = try model.makeRequest()
-    var tensor: OpaquePointer?
-    try OpenVINOStatus.check(.backend, path, "OpenVINO cannot make an input tensor") {
-      ov_infer_request_get_input_tensor(request.pointer, &tensor)
-    }
-    let inputTensor = try Handle(tensor, path, free: ov_tensor_free)
-    var byteCount = 0
-    var data: UnsafeMutableRawPointer?
-    try OpenVINOStatus.check(.backend, path, "OpenVINO cannot make an input tensor") {
-      let status = ov_tensor_get_byte_size(inputTensor.pointer, &byteCount)
-      return status == OK ? ov_tensor_data(inputTensor.pointer, &data) : status
-    }
-    guard let data, byteCount == pictureByteCount * batch else {
-      throw ModelError(
-        .backend, path, "OpenVINO made an input of \(byteCount) bytes, \(pictureByteCount * batch) are needed"
-      )
-    }
-    data.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
+    let pictures =
+      prepared.batch > 1
+      ? try OpenVINOInput(width: width, height: height, batch: prepared.batch, path: path)
+      : try OpenVINOInput(of: request, byteCount: width * height * 3, places: prepared.places, path: path)
     let callback = UnsafeMutablePointer<ov_callback_t>.allocate(capacity: 1)
     callback.initialize(to: ov_callback_t())
 
     handle = request
     self.model = model
-    self.inputTensor = inputTensor
-    self.batch = batch
+    self.pictures = pictures
+    places = prepared.places
     self.callback = callback
-    input = UnsafeMutableRawBufferPointer(start: data, count: pictureByteCount)
 
     callback.pointee = ov_callback_t(
       callback_func: { argument in
@@ -77,8 +69,12 @@ final class OpenVINORequest: InferenceRequest, @unchecked Sendable {
     continuation?.resume()
   }
 
-  func infer() async throws(InferenceError) {
-    var status = OK
+  var input: UnsafeMutableRawBufferPointer { pictures.bytes }
+
+  func infer(count: Int) async throws(InferenceError) {
+    var status = pictures.select(count, for: handle)
+    guard status == OK else { throw failure(status) }
+    self.count = count
     await withUnsafeContinuation { continuation in
       waiter.withLock { $0 = continuation }
       status = ov_infer_request_start_async(handle.pointer)
@@ -119,9 +115,15 @@ final class OpenVINORequest: InferenceRequest, @unchecked Sendable {
       }
     }
     var dimensions = (0..<Int(shape.rank)).map { Int(shape.dims[$0]) }
-    if batch > 1, dimensions.first == batch {
+    if places > 1, dimensions.first == places {
       dimensions[0] = 1
-      byteCount /= batch
+      byteCount /= places
+    }
+    if pictures.batch > 1, dimensions.first != count {
+      // Shapes that depend on the input show at a run only; whose row is whose cannot be told then.
+      throw InferenceError(
+        "\(model.path): output \(index) has the shape \(shapeText(dimensions)) for \(count) pictures: run the "
+          + "model with a batch of 1")
     }
     return TensorView(
       elementType: ElementType(type), shape: dimensions,

@@ -27,9 +27,9 @@ struct DescriptionBuilder {
     let stated = try statedTask()
     let frame = try pictureFrame(of: port, task: stated ?? expected)
     let prepared = try PreparedModel.read(path, input: frame.shape, with: core)
-    if prepared.batch > 1 {
+    if prepared.places > 1 {
       notes.append(
-        "the model takes \(prepared.batch) pictures at once and cannot be run with one: only the first "
+        "the model takes \(prepared.places) pictures at once and cannot be run with one: only the first "
           + "place is used, which wastes the others; export it with batch 1")
     }
     let task = try decideTask(stated: stated, outputs: prepared.outputs, frame: frame)

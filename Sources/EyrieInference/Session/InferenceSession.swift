@@ -14,18 +14,23 @@ public final class InferenceSession: Sendable {
   public let executedPrecision: ExecutionPrecision
   /// How many requests there are, and so how many runs can be in flight.
   public let requestCount: Int
+  /// The most pictures that a request takes at once; 1 where the model cannot take several, whatever was asked
+  /// for (then ``ModelDescription/notes`` says why).
+  public let batch: Int
   private let pool: RequestPool
 
-  /// Makes a session of ready requests. Backends and tests call this.
+  /// Makes a session of ready requests, each of which takes up to `batch` pictures. Backends and tests call
+  /// this.
   public init(
     model: ModelDescription, deviceName: String, executedPrecision: ExecutionPrecision,
-    requests: sending [any InferenceRequest]
+    requests: sending [any InferenceRequest], batch: Int = 1
   ) {
     self.model = model
     self.deviceName = deviceName
     self.executedPrecision = executedPrecision
     requestCount = requests.count
-    pool = RequestPool(requests)
+    self.batch = max(1, batch)
+    pool = RequestPool(requests, batch: max(1, batch))
   }
 
   /// How many requests are free at this moment.
@@ -38,7 +43,7 @@ public final class InferenceSession: Sendable {
   public var inputHeight: Int { model.input.height }
   /// The bytes of one row of the input tensor.
   public var inputRowStride: Int { model.input.width * 3 }
-  /// The bytes of the input tensor of one request.
+  /// The bytes of one picture; the memory of a request has room for ``batch`` of them.
   public var inputByteSize: Int { inputRowStride * model.input.height }
 
   /// Borrows a request, waiting for a free one if need be. Those who wait are served in the order

@@ -25,7 +25,8 @@ final class NamedOutputRequest: InferenceRequest, @unchecked Sendable {
 
   deinit { input.deallocate() }
 
-  func infer() async throws(InferenceError) {
+  /// These models take one picture: the session's batch is 1, and it lets no other count through.
+  func infer(count: Int) async throws(InferenceError) {
     outputs = try arrange(try await model.predict(UnsafeRawBufferPointer(input)))
   }
 

@@ -19,8 +19,11 @@ final class RequestPool: Sendable {
   }
 
   private let state: Mutex<State>
+  /// The most pictures that a request takes.
+  let batch: Int
 
-  init(_ requests: sending [any InferenceRequest]) {
+  init(_ requests: sending [any InferenceRequest], batch: Int) {
+    self.batch = batch
     state = Mutex(State(idle: requests))
   }
 

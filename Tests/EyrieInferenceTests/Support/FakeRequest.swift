@@ -22,7 +22,7 @@ final class FakeRequest: InferenceRequest {
 
   var input: UnsafeMutableRawBufferPointer { memory.bytes }
 
-  func infer() async throws(InferenceError) {
+  func infer(count: Int) async throws(InferenceError) {
     await withCheckedContinuation { continuation in
       let isReleased = state.withLock { state in
         if !state.isReleased { state.waiting = continuation }
