@@ -24,9 +24,9 @@ struct FatalStageTests {
 
     var input: UnsafeMutableRawBufferPointer { request.input }
 
-    func infer() async throws(InferenceError) {
+    func infer(count: Int) async throws(InferenceError) {
       calls.wrappingAdd(1, ordering: .relaxed)
-      try await request.infer()
+      try await request.infer(count: count)
     }
 
     func output(_ index: Int) throws(InferenceError) -> TensorView {
