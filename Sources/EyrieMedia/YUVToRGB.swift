@@ -47,7 +47,10 @@ struct YUVToRGB {
     func of(_ chroma: Words) -> Words { (chroma &* high &+ (chroma &* low) &>> 8) &>> 8 }
   }
 
-  private let isFullRange: Bool
+  /// V→R, U→B, U→G, V→G of the formulas above.
+  let coefficients: (vr: Int, ub: Int, ug: Int, vg: Int)
+  /// Whether luma uses all of 0…255.
+  let isFullRange: Bool
   private let hasFullChroma: Bool
   private let isBGR: Bool
   private let redV: Fraction
@@ -73,6 +76,7 @@ struct YUVToRGB {
     // U and V change places, in the matrix as in the planes: then red and blue do.
     let matrix = isBGR ? (matrix.1, matrix.0, matrix.3, matrix.2) : matrix
     let (vr, ub, ug, vg) = (scaled(matrix.0), scaled(matrix.1), scaled(-matrix.2), scaled(-matrix.3))
+    coefficients = (vr, ub, ug, vg)
     let bias = isFullRange ? 0 : LimitedRange.bias
     func constant(_ value: Int) -> Words { Words(repeating: UInt16(truncatingIfNeeded: value + bias)) }
     redV = Fraction(vr - 65536)
