@@ -16,6 +16,7 @@ struct RunCommand: AsyncParsableCommand {
         eyrie run rtsp://user:p%40ss@camera/live --model models/yolov3-tiny --publish tcp://127.0.0.1:5555
 
         eyrie run entrance.mp4 yard.mp4 --model models/yolov3-tiny --jsonl events.jsonl
+        eyrie run entrance.mp4 --model models/yolo-v8n-openvino --track --classify models/vit-openvino --jsonl events.jsonl
         eyrie run pipelines/file.yaml --duration 60
 
       What a pipeline file says cannot be overridden: beside it go only --summary and --duration.
@@ -83,6 +84,20 @@ struct RunCommand: AsyncParsableCommand {
   @Option(
     help: ArgumentHelp("The most detections of a frame (default: the model's, else 300).", valueName: "n"))
   var maxDetections: Int?
+
+  @Flag(help: "Track objects: each gets an identity that it keeps from frame to frame.")
+  var track = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Look at each object with this classifier (with --track: once, and not in every frame).",
+      valueName: "dir|file"))
+  var classify: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Add an embedding of each object, by this model (such as CLIP).", valueName: "dir|file"))
+  var embed: String?
 
   @Option(help: ArgumentHelp("Stop after this many frames.", valueName: "n"))
   var maxFrames: Int?
@@ -184,6 +199,9 @@ struct RunCommand: AsyncParsableCommand {
       .map { $0.trimmingCharacters(in: .whitespaces) }
     options.classAgnostic = classAgnostic ? true : nil
     options.maxDetections = maxDetections
+    options.track = track
+    options.classify = classify
+    options.embed = embed
     options.maxFrames = maxFrames
     options.duration = duration
     if let every { options.every = every }
@@ -216,7 +234,8 @@ struct RunCommand: AsyncParsableCommand {
       ("--requests", requests != nil), ("--input-size", inputSize != nil),
       ("--confidence", confidence != nil),
       ("--iou", iou != nil), ("--classes", classes != nil), ("--class-agnostic", classAgnostic),
-      ("--max-detections", maxDetections != nil), ("--max-frames", maxFrames != nil),
+      ("--max-detections", maxDetections != nil), ("--track", track),
+      ("--classify", classify != nil), ("--embed", embed != nil), ("--max-frames", maxFrames != nil),
       ("--pacing", pacing != nil), ("--overflow", overflow != nil), ("--loop", loop),
       ("--reconnect", reconnect != nil), ("--rtsp-transport", rtspTransport != nil),
       ("--open-timeout", openTimeout != nil), ("--read-timeout", readTimeout != nil),

@@ -74,17 +74,11 @@ struct PipelineFileCommandTests {
     "refuses what a run cannot do yet, all of it in one line",
     arguments: [
       (
-        "sinks:", "  track: {from: detect}\nsinks:\n  annotate: {from: track, path: b}",
-        "a stage of kind track (line 5)"
-      ),
-      (
         "sinks:",
         "  resize: {from: cam}\n  first: {kind: detect, from: resize, model: m}\n"
           + "  second: {kind: detect, from: resize, model: m}\nsinks:",
         "a stage of kind resize that leads to several detectors (line 5)"
       ),
-      ("model: m", "model: m, nms: {groups: [[a, b]]}", "stages.detect.nms.groups (line 4)"),
-      ("model: m", "model: m, class_confidence: {a: 0.5}", "stages.detect.class_confidence (line 4)"),
       (
         "  detect: {from: cam", "  decode: {from: cam}\n  detect: {from: [decode, cam]",
         "a second way from a source to the detector detect (line 5)"

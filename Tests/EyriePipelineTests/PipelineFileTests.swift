@@ -1,3 +1,4 @@
+import EyrieEvents
 import EyrieGraph
 import EyrieInference
 import EyrieMedia

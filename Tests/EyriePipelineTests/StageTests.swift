@@ -35,13 +35,14 @@ struct StageTests {
     #expect(outcome.outputs.count == 10)
     #expect(session.availableCount == 2)
     for output in outcome.outputs {
+      let input = try #require(output.input)
       // 320×180 in 64×64: 64×36, with 14 rows of padding above and below.
-      #expect(output.transform.content == PixelRectangle(x: 0, y: 14, width: 64, height: 36))
-      let padding = output.request.withInput { bytes in
+      #expect(input.transform.content == PixelRectangle(x: 0, y: 14, width: 64, height: 36))
+      let padding = input.request.withInput { bytes in
         [bytes[0], bytes[bytes.count - 1]]
       }
       #expect(padding.allSatisfy { $0 == 114 })
-      #expect(output.request.withInput { bytes in bytes.contains { $0 != 114 } })
+      #expect(input.request.withInput { bytes in bytes.contains { $0 != 114 } })
     }
   }
 
@@ -56,7 +57,7 @@ struct StageTests {
     let stage = DetectStage(requests: requests, setup: try setup(session.model), log: { _ in })
     let outcome = try await StageRunner.run(stage, on: prepared.outputs)
     #expect(outcome.outputs.map(\.source.index) == Array(0..<30))
-    #expect(outcome.outputs.allSatisfy { $0.result.detections.count == 1 })
+    #expect(outcome.outputs.allSatisfy { $0.objects.count == 1 })
     #expect(outcome.snapshot.isBalanced)
   }
 
@@ -69,7 +70,9 @@ struct StageTests {
     let source = try await frames(1)
     let transform = try PictureTransform(
       .letterbox, sourceWidth: 320, sourceHeight: 180, modelWidth: 64, modelHeight: 64)
-    let item = PreparedFrame(source: source[0], request: try await session.acquire(), transform: transform)
+    let item = PreparedFrame(
+      source: source[0],
+      input: PreparedFrame.Input(request: try await session.acquire(), transform: transform))
     let stage = DetectStage(requests: 1, setup: try setup(session.model), log: { _ in })
     let error = await #expect(throws: GraphError.self) { try await StageRunner.run(stage, on: [item]) }
     #expect(error?.description.contains("[1, 7, 10]") == true)

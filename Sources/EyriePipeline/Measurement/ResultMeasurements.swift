@@ -17,11 +17,11 @@ struct ResultMeasurements: Sendable {
   mutating func record(_ item: DetectedFrame, latency: Duration, at now: ContinuousClock.Instant) {
     let frame = item.source.frame
     frames += 1
-    detections += item.result.detections.count
-    for detection in item.result.detections {
-      detectionsByLabel[item.detector.labels[detection.classID], default: 0] += 1
+    for object in item.objects where !object.isPredicted {
+      detections += 1
+      detectionsByLabel[item.detector.labels[object.detection.classID], default: 0] += 1
     }
-    for (reason, count) in item.result.drops.byReason where count > 0 {
+    for (reason, count) in item.drops.byReason where count > 0 {
       boxesDropped[reason, default: 0] += count
     }
     self.latency.record(latency)

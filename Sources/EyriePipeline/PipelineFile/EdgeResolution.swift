@@ -37,6 +37,21 @@ struct EdgeResolution {
     definition.stages.filter { $0.kind == .detect && $0.from.contains { $0.from == stage.name } }
   }
 
+  /// The stages behind detectors; each comes after those that it takes from.
+  var objectStages: [StageDefinition] {
+    var left = definition.stages.filter { $0.kind.takes == [.detections] }
+    var sorted: [StageDefinition] = []
+    while !left.isEmpty {
+      let waiting = Set(left.map(\.name))
+      let ready = left.filter { stage in !stage.from.contains { waiting.contains($0.from) } }
+      // A cycle has been reported before.
+      if ready.isEmpty { return sorted + left }
+      sorted += ready
+      left.removeAll { stage in ready.contains { $0.name == stage.name } }
+    }
+    return sorted
+  }
+
   /// Whether frames of a source reach a detector twice.
   func hasTwoWays(to detector: StageDefinition) -> Bool {
     let names = resizers(of: detector).flatMap(\.frames).map(\.from)

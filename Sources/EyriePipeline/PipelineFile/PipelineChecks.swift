@@ -24,6 +24,7 @@ struct PipelineChecks {
     checkLooseEnds()
     checkCycles()
     checkTargets()
+    checkIntervals()
   }
 
   private func checkNames() {
@@ -176,6 +177,22 @@ struct PipelineChecks {
           "writes to the same place as sinks.\(PipelineNode.shown(other.name)), expected another one")
       } else {
         taken[target.value] = sink
+      }
+    }
+  }
+
+  /// Without a tracker the frames between two detections would look empty.
+  private func checkIntervals() {
+    for stage in definition.stages {
+      guard let every = stage.detector?.every, every > 1,
+        let key = stage.given.first(where: { $0.name == "every" })
+      else { continue }
+      for taker in members where taker.from.contains(where: { $0.from == stage.name }) {
+        if taker.kind == StageDefinition.Kind.track.rawValue { continue }
+        mistakes.add(
+          key.position, key.path,
+          "leaves frames without detections, but \(taker.key) takes them as they are: expected a stage of kind track "
+            + "between, or 'every' at the source")
       }
     }
   }

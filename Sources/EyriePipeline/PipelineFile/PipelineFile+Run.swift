@@ -2,6 +2,7 @@ import EyrieEvents
 import EyrieGraph
 import EyrieInference
 import EyrieMedia
+import EyrieVision
 
 extension PipelineFile {
   /// What a run of this pipeline is to do.
@@ -20,9 +21,33 @@ extension PipelineFile {
       plan?.tune(for: sources)
       return plan
     }
-    return RunPlan(
+    var plan = RunPlan(
       sources: sources, detectors: detectors, sinks: definition.sinks.compactMap { $0.plan() },
       duration: nil, summary: nil)
+    plan.objectStages = try resolution.objectStages.map { (stage) throws(EyrieFailure) in
+      try stage.objectStagePlan(of: path)
+    }
+    try checkWays(plan)
+    plan.keepWeakDetections()
+    return plan
+  }
+
+  /// What comes to a stage or sink on two ways would come twice.
+  private func checkWays(_ plan: RunPlan) throws(EyrieFailure) {
+    for member in definition.members where member.takes == [.detections] {
+      var seen: Set<String> = []
+      for edge in member.from {
+        let behind = plan.detectors(behind: [edge.from])
+        guard let twice = behind.first(where: seen.contains) else {
+          seen.formUnion(behind)
+          continue
+        }
+        throw EyrieFailure(
+          .usage,
+          "\(path):\(edge.position.line): \(member.key): gets each frame of \(twice) twice, on two ways: let one stage "
+            + "take from the other, and this one from the last")
+      }
+    }
   }
 
   private func whatCannotRun(_ resolution: EdgeResolution) -> [String] {
@@ -31,7 +56,7 @@ extension PipelineFile {
 
     for stage in definition.stages {
       switch stage.kind {
-      case .decode: break
+      case .decode, .track, .classify, .embed: break
       case .resize:
         if resolution.detectors(behind: stage).count > 1 {
           refuse("a stage of kind resize that leads to several detectors", stage.position.line)
@@ -40,12 +65,6 @@ extension PipelineFile {
         if resolution.hasTwoWays(to: stage) {
           refuse("a second way from a source to the detector \(stage.name)", stage.position.line)
         }
-      case .track, .classify, .embed:
-        refuse("a stage of kind \(stage.kind.rawValue)", stage.position.line)
-      }
-      for key in stage.given where key.name == "class_confidence" { refuse(key.path, key.position.line) }
-      for key in stage.detector?.suppression?.given ?? [] where key.name == "groups" {
-        refuse(key.path, key.position.line)
       }
     }
     return missing
@@ -79,17 +98,70 @@ extension SourceDefinition {
 extension DetectDefinition {
   fileprivate func plan(of stage: StageDefinition, resizers: [ResizePlan]) -> DetectorPlan? {
     guard let path = model.path else { return nil }
-    var plan = DetectorPlan(name: stage.name, model: path.value)
-    plan.compile.precision = model.precision ?? plan.compile.precision
-    plan.compile.requestCount = model.requests
+    var plan = DetectorPlan(name: stage.name, model: path.value, isOfFile: true)
+    model.apply(to: &plan.compile)
     plan.compile.inputWidth = inputSize?.width
     plan.compile.inputHeight = inputSize?.height
     plan.confidence = confidence
     plan.iou = suppression?.iou
     plan.classAgnostic = suppression?.classAgnostic
+    plan.groups = suppression?.groups
+    plan.classConfidence = classConfidence ?? [:]
+    plan.every = every ?? 1
     plan.maxDetections = maxDetections
     plan.classes = classes
     plan.resizers = resizers
+    return plan
+  }
+}
+
+extension ModelDefinition {
+  /// What the file says about running the model; the rest stays as it is.
+  fileprivate func apply(to options: inout CompileOptions) {
+    options.precision = precision ?? options.precision
+    options.requestCount = requests ?? options.requestCount
+  }
+}
+
+extension StageDefinition {
+  /// - Parameter file: for messages.
+  fileprivate func objectStagePlan(of file: String) throws(EyrieFailure) -> ObjectStagePlan {
+    let work: ObjectStagePlan.Work
+    switch options {
+    case .track(let track):
+      do throws(VisionError) {
+        work = .track(try track.settings())
+      } catch {
+        throw EyrieFailure(.usage, "\(file):\(position.line): \(YAMLTree.path("stages", name)): \(error)")
+      }
+    case .classify(let classify):
+      let purpose = CropModelPlan.Purpose.classify(
+        topK: classify.topK ?? ClassifyDefinition.usualTopK,
+        minConfidence: classify.minConfidence ?? ClassifyDefinition.usualMinConfidence)
+      work = .look(cropModelPlan(classify.model, classify.crops, purpose))
+    case .embed(let embed):
+      let purpose = CropModelPlan.Purpose.embed(embed.subject ?? .crops, embed.encoding ?? .base64)
+      work = .look(cropModelPlan(embed.model, embed.crops, purpose))
+    case .none, .detect:
+      throw EyrieFailure(.usage, "\(file):\(position.line): \(name) takes no detections")
+    }
+    return ObjectStagePlan(
+      name: name, work: work,
+      edges: from.map { EdgePlan(from: $0.from, capacity: $0.capacity, overflow: $0.overflow) })
+  }
+
+  private func cropModelPlan(
+    _ model: ModelDefinition, _ crops: CropDefinition, _ purpose: CropModelPlan.Purpose
+  ) -> CropModelPlan {
+    var plan = CropModelPlan(name: name, model: model.path?.value ?? "", purpose: purpose)
+    model.apply(to: &plan.compile)
+    plan.compile.batch = crops.batch ?? plan.compile.batch
+    plan.on = crops.on
+    plan.padding = crops.padding ?? plan.padding
+    plan.minBox = crops.minBox ?? plan.minBox
+    plan.refresh = crops.refresh
+    plan.batchTimeout = crops.batchTimeout.map { .seconds($0) } ?? plan.batchTimeout
+    plan.timeout = crops.timeout.map { .seconds($0) }
     return plan
   }
 }

@@ -20,6 +20,7 @@ struct StageDefinition: Sendable {
   enum Options: Sendable {
     case none
     case detect(DetectDefinition)
+    case track(TrackDefinition)
     case classify(ClassifyDefinition)
     case embed(EmbedDefinition)
   }
@@ -35,7 +36,7 @@ struct StageDefinition: Sendable {
   /// The model that it runs, as the file has it; nil for none.
   var model: WrittenText? {
     switch options {
-    case .none: nil
+    case .none, .track: nil
     case .detect(let detect): detect.model.path
     case .classify(let classify): classify.model.path
     case .embed(let embed): embed.model.path
@@ -49,7 +50,8 @@ struct StageDefinition: Sendable {
   static func table(_ kind: Kind) -> FieldTable {
     let more: [any FieldDescription] =
       switch kind {
-      case .decode, .resize, .track: []
+      case .decode, .resize: []
+      case .track: TrackDefinition.fields
       case .detect: DetectDefinition.fields
       case .classify: ClassifyDefinition.fields
       case .embed: EmbedDefinition.fields
@@ -64,7 +66,8 @@ struct StageDefinition: Sendable {
     from = object(Self.from) ?? []
     options =
       switch kind {
-      case .decode, .resize, .track: .none
+      case .decode, .resize: .none
+      case .track: .track(TrackDefinition(object))
       case .detect: .detect(DetectDefinition(object))
       case .classify: .classify(ClassifyDefinition(object))
       case .embed: .embed(EmbedDefinition(object))

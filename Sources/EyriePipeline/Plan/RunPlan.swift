@@ -8,6 +8,8 @@ import EyrieMedia
 public struct RunPlan: Sendable {
   var sources: [SourcePlan]
   var detectors: [DetectorPlan]
+  /// Those that a stage takes from come before it.
+  var objectStages: [ObjectStagePlan] = []
   var sinks: [SinkPlan]
   /// Stop after this many seconds; nil for no limit.
   public var duration: Double?
@@ -48,18 +50,33 @@ struct DetectorPlan: Sendable {
   let name: String
   /// The model package, a directory or a single file.
   let model: String
+  /// Whether a pipeline file asks for it, and not options.
+  var isOfFile = false
   var compile = CompileOptions()
   /// nil takes what the model says, as in the next four; else the default.
   var confidence: Double?
   var iou: Double?
   var classAgnostic: Bool?
+  /// Labels of which boxes suppress one another within each group.
+  var groups: [[String]]?
   var maxDetections: Int?
   /// The labels to keep; nil keeps all.
   var classes: [String]?
+  /// The least confidence by label, instead of `confidence`.
+  var classConfidence: [String: Double] = [:]
+  /// Detections with less than their least confidence, but more than this, are for a tracker; nil where there is none.
+  var weakConfidence: Double?
+  /// It looks at each frame of a source of which the number is a multiple of this.
+  var every = 1
   var resizers: [ResizePlan] = []
 }
 
 extension DetectorPlan {
+  /// What a setting is called where it was made, for messages: a key of the pipeline file, or an option.
+  func key(_ name: String) -> String {
+    isOfFile ? YAMLTree.path(YAMLTree.path("stages", self.name), name) : "--\(name.replacing("_", with: "-"))"
+  }
+
   /// Chooses between frames a second and their latency by what the detector sees.
   ///
   /// With a camera that gives more than can be detected, a frame that waits in a request grows old where a newer
@@ -107,7 +124,7 @@ struct SinkPlan: Sendable {
   let target: Target
   /// What says so: an option or the key in a pipeline file, for messages.
   let origin: String
-  /// `from` names detectors.
+  /// `from` names detectors and stages behind them.
   var edges: [EdgePlan]
 }
 
@@ -139,7 +156,8 @@ extension RunPlan {
     ]
     detector.tune(for: sources)
     detectors = [detector]
-    let edges = [EdgePlan(from: detector.name)]
+    objectStages = try Self.objectStages(options, behind: detector.name)
+    let edges = [EdgePlan(from: objectStages.last?.name ?? detector.name)]
     sinks = []
     if let endpoint = options.publish {
       let target = SinkPlan.Target.zeromq(endpoint: endpoint, waitSubscribers: options.waitSubscribers)
@@ -154,6 +172,7 @@ extension RunPlan {
     }
     duration = options.duration
     summary = options.summary
+    keepWeakDetections()
   }
 
   /// The names of inputs in events: what they are called, with a number where two are called the same.

@@ -6,9 +6,9 @@ import Foundation
 
 /// One run of `eyrie run`: any number of videos through one or more detectors to the subscribers.
 ///
-///     decode/cam1 ↘                  publish
-///     decode/cam2 → resize → detect →
-///     decode/cam3 ↗                  annotate (where asked for)
+///     decode/cam1 ↘                                                              publish
+///     decode/cam2 → resize → detect → (track →) (crop/classify → classify →)
+///     decode/cam3 ↗                                                              annotate (where asked for)
 ///
 /// Sources share a detector: it serves them in turn, so that a dead, slow or large one costs the others no more
 /// than its share.
@@ -43,6 +43,15 @@ public struct DetectionRun: Sendable {
       try outputs.check(model: loaded.proof.model)
       loading.append(loaded)
     }
+    var looking: [LoadedCropModel] = []
+    for stage in plan.objectStages {
+      guard case .look(let model) = stage.work else { continue }
+      let loaded = try await LoadedCropModel(model, by: backend)
+      try outputs.check(model: loaded.proof.model)
+      try loaded.checkLabels(
+        of: loading.filter { plan.detectors(behind: [stage.name]).contains($0.plan.name) })
+      looking.append(loaded)
+    }
     let decoders = plan.sources.map { DecodeStage($0, log: reporter.log) }
     try await open(decoders, stop: stop)
     let meter = RunMeter(decoders.map(\.source))
@@ -54,7 +63,13 @@ public struct DetectionRun: Sendable {
       detectors.append(try await loaded.compile(by: backend))
       try checkNotStopped(stop)
     }
-    for model in detectors.map(\.session.model) {
+    let incidents = IncidentLog(reporter)
+    var objectStages: [RunningObjectStage] = []
+    for stage in plan.objectStages {
+      objectStages.append(try await ready(stage, looking, incidents))
+      try checkNotStopped(stop)
+    }
+    for model in detectors.map(\.session.model) + objectStages.compactMap(\.model?.session.model) {
       for note in model.notes { reporter.log("model \(model.name): \(note)") }
     }
     if !endpoints.isEmpty {
@@ -63,14 +78,17 @@ public struct DetectionRun: Sendable {
     }
 
     let graph = try RunGraph(
-      sources: decoders, plans: plan.sources, detectors: detectors, outlets: outlets, log: reporter.log
+      sources: decoders, plans: plan.sources, detectors: detectors, objectStages: objectStages,
+      outlets: outlets,
+      log: reporter.log
     ).build()
     for decode in decoders {
       let source = decode.source.id
       await decode.onChange { await outlets.report($0, of: source) }
     }
     let execution = GraphExecution(
-      graph: graph, meter: meter, outlets: outlets, plan: plan, reporter: reporter)
+      graph: graph, meter: meter, outlets: outlets, batchers: objectStages.compactMap(\.batcher), plan: plan,
+      reporter: reporter, incidents: incidents)
     let outcome = await execution.run(stop: stop)
 
     // The last event counts too. Subscribers that are slow to take it do not hold up the summary.
@@ -78,7 +96,8 @@ public struct DetectionRun: Sendable {
       outcome.failure ?? failure(of: meter.sources, outcome), await outlets.end(meter.sources, outcome),
     ]
     let summary = await SummaryBuilder(
-      graph: graph, meter: meter, outlets: outlets, detectors: detectors, outcome: outcome
+      graph: graph, meter: meter, outlets: outlets, detectors: detectors, objectStages: objectStages,
+      outcome: outcome
     ).summary()
     failures += [write(summary), await outlets.close()]
     if let failure = failures.compactMap(\.self).first { throw failure }
@@ -90,6 +109,25 @@ public struct DetectionRun: Sendable {
   /// A stop before the first frame leaves nothing to drain and nothing to report.
   private func checkNotStopped(_ stop: StopSignal) throws(EyrieFailure) {
     if stop.isRequested { throw EyrieFailure(.stopped, "stopped before the first frame") }
+  }
+
+  private func ready(
+    _ stage: ObjectStagePlan, _ loaded: [LoadedCropModel], _ incidents: IncidentLog
+  ) async throws(EyrieFailure) -> RunningObjectStage {
+    switch stage.work {
+    case .track(let settings): return RunningObjectStage(plan: stage, work: .track(settings))
+    case .look:
+      guard let loaded = loaded.first(where: { $0.plan.name == stage.name }) else {
+        throw EyrieFailure(.run, "\(stage.name): its model was not loaded")
+      }
+      let model = try await loaded.compile(by: backend)
+      let batcher = CropBatcher(
+        session: model.session, head: model.head, batchTimeout: model.plan.batchTimeout
+      ) { reason, message in
+        incidents.record(stage: stage.name, reason: reason, message: message)
+      }
+      return RunningObjectStage(plan: stage, work: .look(model, batcher))
+    }
   }
 
   /// Opens what is opened before the run, side by side: an address may take seconds.

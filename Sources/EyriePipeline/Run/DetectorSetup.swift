@@ -33,14 +33,25 @@ struct DetectorSetup: Sendable {
     identity = DetectorIdentity(
       name: plan.name, model: model.name, labels: ClassLabels(model.output.labels))
     outputIndex = model.output.index
-    let classes = try Self.classes(plan.classes ?? [], labels: model.output.labels)
+    let identity = identity
+    let classes = try plan.classes.map { (labels) throws(EyrieFailure) in
+      try Self.classes(labels, of: identity, key: plan.key("classes"))
+    }
+    var classConfidence: [Int: Float] = [:]
+    for (label, confidence) in plan.classConfidence.sorted(by: { $0.key < $1.key }) {
+      for index in try Self.classes([label], of: identity, key: plan.key("class_confidence")) {
+        classConfidence[index] = Float(confidence)
+      }
+    }
+    let suppression = try Self.suppression(plan, model, identity)
     do throws(VisionError) {
       settings = try DetectionSettings(
         confidence: Float(plan.confidence ?? model.nms.confidence ?? 0.25),
-        iou: Float(plan.iou ?? model.nms.iou ?? 0.45),
-        suppression: (plan.classAgnostic ?? model.nms.classAgnostic ?? false) ? .classAgnostic : .perClass,
-        maxDetections: plan.maxDetections ?? model.nms.maxDetections ?? 300,
-        classes: classes)
+        classConfidence: classConfidence, weakConfidence: plan.weakConfidence.map { Float($0) },
+        iou: Float(plan.iou ?? model.nms.iou ?? 0.45), suppression: suppression,
+        maxDetections: plan.maxDetections ?? model.nms.maxDetections ?? 300, classes: classes,
+        // A head that suppresses by itself does so within classes: what is asked for beyond that is left to do.
+        suppressesEndToEnd: plan.groups != nil || plan.classAgnostic == true)
       // What does not fit is refused before the run. A shape that varies is looked at with each output.
       if !model.output.shape.contains(where: { $0 < 0 }) { _ = try head(of: model.output.shape) }
     } catch {
@@ -69,16 +80,27 @@ struct DetectorSetup: Sendable {
     }
   }
 
-  /// The class indices of labels; nil when all are wanted.
-  private static func classes(_ wanted: [String], labels: [String]) throws(EyrieFailure) -> Set<Int>? {
-    if wanted.isEmpty { return nil }
+  private static func suppression(
+    _ plan: DetectorPlan, _ model: ModelDescription, _ identity: DetectorIdentity
+  ) throws(EyrieFailure) -> Suppression {
+    if let groups = plan.groups, plan.classAgnostic != true {
+      var sets: [Set<Int>] = []
+      for group in groups { sets.append(try classes(group, of: identity, key: plan.key("nms.groups"))) }
+      return .groups(sets)
+    }
+    return plan.classAgnostic ?? model.nms.classAgnostic ?? false ? .classAgnostic : .perClass
+  }
+
+  /// The class indices of labels.
+  private static func classes(
+    _ wanted: [String], of identity: DetectorIdentity, key: String
+  ) throws(EyrieFailure) -> Set<Int> {
     var classes: Set<Int> = []
     for label in wanted {
-      // Two classes may bear one label.
-      let found = labels.indices.filter { labels[$0].lowercased() == label.lowercased() }
+      let found = identity.labels.indices(of: label)
       if found.isEmpty {
-        let hint = NearestName.of(label, among: labels).map { "; did you mean '\($0)'?" } ?? ""
-        throw EyrieFailure(.usage, "--classes: the model has no class '\(label)'\(hint)")
+        let hint = identity.labels.nearest(to: label).map { "; did you mean '\($0)'?" } ?? ""
+        throw EyrieFailure(.usage, "\(key): the model has no class '\(label)'\(hint)")
       }
       classes.formUnion(found)
     }

@@ -30,13 +30,14 @@ struct GraphExecution: Sendable {
   let graph: StageGraph
   let meter: RunMeter
   let outlets: RunOutlets
+  let batchers: [CropBatcher]
   let plan: RunPlan
   let reporter: RunReporter
+  let incidents: IncidentLog
 
   func run(stop: StopSignal) async -> Outcome {
     let start = ContinuousClock.now
     let cpuAtStart = ResourceUsage.current().cpuSeconds
-    let incidents = IncidentLog(reporter)
     var outcome = Outcome()
     let result = await withTaskGroup(of: Child.self) { group in
       group.addTask {
@@ -49,6 +50,12 @@ struct GraphExecution: Sendable {
       group.addTask {
         await heartbeat(since: start)
         return .clockwork
+      }
+      for batcher in batchers {
+        group.addTask {
+          await batcher.run()
+          return .clockwork
+        }
       }
       for source in meter.sources {
         group.addTask {

@@ -17,15 +17,19 @@ final class IncidentLog: Sendable {
   }
 
   func record(_ incident: Incident) {
-    let kind = Kind(stage: incident.stage, reason: incident.reason)
+    record(stage: incident.stage, reason: incident.reason, message: incident.message)
+  }
+
+  func record(stage: String, reason: String, message: String) {
+    let kind = Kind(stage: stage, reason: reason)
     let count = kinds.withLock { kinds in
       let count = (kinds[kind]?.count ?? 0) + 1
-      kinds[kind] = (count, kinds[kind]?.first ?? incident.message)
+      kinds[kind] = (count, kinds[kind]?.first ?? message)
       return count
     }
     if Self.isWorthALine(count) {
       let times = count == 1 ? "" : " (\(count) times by now)"
-      reporter.log("\(incident.stage): \(incident.message)\(times)")
+      reporter.log("\(stage): \(message)\(times)")
     }
   }
 

@@ -2,6 +2,7 @@ import EyrieEvents
 import EyrieGraph
 import EyrieInference
 import EyrieMedia
+import EyrieVision
 
 /// Joins the stages of a run.
 struct RunGraph {
@@ -9,6 +10,7 @@ struct RunGraph {
   /// In the same order.
   let plans: [SourcePlan]
   let detectors: [RunningDetector]
+  let objectStages: [RunningObjectStage]
   let outlets: RunOutlets
   let log: @Sendable (String) -> Void
 
@@ -23,6 +25,9 @@ struct RunGraph {
     stage.hasPrefix(decoderPrefix) ? String(stage.dropFirst(decoderPrefix.count)) : nil
   }
 
+  /// What the stage that cuts the crops for another one is called.
+  static func cropper(of stage: String) -> String { "crop/\(stage)" }
+
   private static let decoderPrefix = "decode/"
 
   func build() throws(EyrieFailure) -> StageGraph {
@@ -34,6 +39,7 @@ struct RunGraph {
         onFailure: plans.count > 1 ? .endSource : .failRun)
     }
     for detector in detectors { add(detector, to: &definition) }
+    for stage in objectStages { add(stage, to: &definition) }
     outlets.add(to: &definition)
     do throws(GraphError) {
       return try StageGraph(definition)
@@ -51,7 +57,7 @@ struct RunGraph {
     }
     definition.add(detector.plan.name, transform: detect)
     for resizer in detector.plan.resizers {
-      definition.add(resizer.name, transform: ResizeStage(session: session))
+      definition.add(resizer.name, transform: ResizeStage(session: session, every: detector.plan.every))
       for edge in resizer.frames {
         // A queue of raw frames costs memory and, live, latency: it only evens out decoding.
         let isLive = live.contains(edge.from)
@@ -63,5 +69,43 @@ struct RunGraph {
         resizer.name, to: detector.plan.name, capacity: resizer.results.capacity ?? session.requestCount,
         overflow: resizer.results.overflow ?? .suspend)
     }
+  }
+
+  private func add(_ stage: RunningObjectStage, to definition: inout GraphDefinition) {
+    let name = stage.plan.name
+    var entrance = name
+    switch stage.work {
+    case .track(let settings): definition.add(name, transform: TrackStage(settings: settings, log: log))
+    case .look(let model, let batcher):
+      entrance = Self.cropper(of: name)
+      definition.add(entrance, transform: CropStage(model, batcher: batcher))
+      definition.add(name, transform: ClassifyStage(model.plan))
+      definition.connect(entrance, to: name, capacity: 4, overflow: .suspend)
+    }
+    for edge in stage.plan.edges {
+      definition.connect(
+        edge.from, to: entrance, capacity: edge.capacity ?? 4, overflow: edge.overflow ?? .suspend)
+    }
+  }
+}
+
+/// A stage behind detectors that is ready to run.
+struct RunningObjectStage: Sendable {
+  enum Work: Sendable {
+    case track(TrackerSettings)
+    case look(RunningCropModel, CropBatcher)
+  }
+
+  let plan: ObjectStagePlan
+  let work: Work
+
+  /// What looks at objects; nil where nothing does.
+  var model: RunningCropModel? {
+    if case .look(let model, _) = work { model } else { nil }
+  }
+
+  /// What gathers its crops; nil where it has none.
+  var batcher: CropBatcher? {
+    if case .look(_, let batcher) = work { batcher } else { nil }
   }
 }

@@ -49,6 +49,12 @@ public struct RunOptions: Sendable {
   public var classAgnostic: Bool?
   /// The most detections of a frame; nil takes the model's own, else 300.
   public var maxDetections: Int?
+  /// Whether objects get identities.
+  public var track = false
+  /// A classifier that looks at each object: a model package; nil for none.
+  public var classify: String?
+  /// An embedding model that looks at each object: a model package; nil for none.
+  public var embed: String?
   /// Stop after this many frames of each input; nil for no limit.
   public var maxFrames: Int?
   /// Detect on each Nth frame only.
@@ -150,6 +156,9 @@ public struct RunOptions: Sendable {
     }
     if inputs.isEmpty || inputs.contains("") {
       throw EyrieFailure(.usage, "the input is empty: name a file or an address")
+    }
+    for (name, model) in [("--classify", classify), ("--embed", embed)] where model?.isEmpty == true {
+      throw EyrieFailure(.usage, "\(name) is empty: name a model package or file")
     }
     if model.isEmpty { throw EyrieFailure(.usage, "--model is empty: name a model package or file") }
   }

@@ -33,17 +33,21 @@ struct RunOutlets: Sendable {
       }
     }
     var unmeasured = Set(plan.detectors.map(\.name))
-    let rest = unmeasured.subtracting(shared.flatMap { $0.edges.map(\.from) })
-    if !rest.isEmpty { shared.append((rest.sorted().map { EdgePlan(from: $0) }, [])) }
+    let rest = unmeasured.subtracting(plan.detectors(behind: shared.flatMap { $0.edges.map(\.from) }))
+    if !rest.isEmpty {
+      let ends = Set(rest.map { plan.lastStage(behind: $0) })
+      shared.append((ends.sorted().map { EdgePlan(from: $0) }, []))
+    }
     // A file may have given any stage one of the names that are given here.
     var taken = Set(plan.detectors.flatMap { [$0.name] + $0.resizers.map(\.name) })
+    taken.formUnion(plan.objectStages.map(\.name))
     func free(_ wanted: String) -> String {
       var name = wanted
       while !taken.insert(name).inserted { name += "-sink" }
       return name
     }
     for (edges, sinks) in shared {
-      let measured = unmeasured.intersection(edges.map(\.from))
+      let measured = unmeasured.intersection(plan.detectors(behind: edges.map(\.from)))
       unmeasured.subtract(measured)
       let name = free(shared.count == 1 ? "publish" : sinks.first?.name ?? "measure")
       let stage = PublishStage(name: name, runID: runID, meter: meter, measured: measured)

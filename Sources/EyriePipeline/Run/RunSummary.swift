@@ -1,13 +1,15 @@
 /// What a run did, as written by `--summary FILE`. Keys are snake_case; times are in the unit their name ends in;
 /// what is not known is `null`.
 public struct RunSummary: Sendable, Codable, Equatable {
-  /// Where the frames of the run went. With one detector `decoded == inferred + dropped` (all reasons) after a
-  /// clean end. With several, a frame counts once for each that it goes to in all but `decoded`.
+  /// Where the frames of the run went. With one detector `decoded == inferred + predicted + dropped` (all reasons)
+  /// after a clean end. With several, a frame counts once for each that it goes to in all but `decoded`.
   public struct Frames: Sendable, Codable, Equatable {
     /// Frames that came out of the decoder.
     public var decoded = 0
     /// Frames that went through the model.
     public var inferred = 0
+    /// Frames that a detector with `every` did not look at, where a tracker said where objects are.
+    public var predicted = 0
     /// Frames whose event was handed to every sink.
     public var published = 0
     /// Frames that were not inferred: stage → reason → count.
@@ -72,6 +74,8 @@ public struct RunSummary: Sendable, Codable, Equatable {
     public var skipped: Int
     /// Frames that went through the model.
     public var inferred: Int
+    /// Frames that a detector with `every` did not look at.
+    public var predicted: Int
     /// Frames whose event was handed to every sink.
     public var published: Int
     /// Frames that were lost on the way: stage → reason → count.
@@ -86,10 +90,28 @@ public struct RunSummary: Sendable, Codable, Equatable {
     @OrNull public var width: Int?
     /// Of the displayed picture, in pixels; null before the first frame.
     @OrNull public var height: Int?
+    /// The identities that trackers gave.
+    public var tracks: Int
+    /// How often a tracker began anew.
+    public var trackResets: Int
     /// How often it came back after it had been lost.
     public var reconnects: Int
     /// How often it was lost or could not be opened.
     public var errors: Int
+  }
+
+  /// The objects that a classifier or an embedding model was to look at.
+  public struct Crops: Sendable, Codable, Equatable {
+    /// Objects in frames.
+    public var seen: Int
+    /// Crops that went through the model.
+    public var classified: Int
+    /// Objects that an earlier look at the same track answered.
+    public var reused: Int
+    /// Objects that were published without a result: reason → count.
+    public var dropped: [String: Int]
+    /// Inferences: each takes one or more crops.
+    public var batches: Int
   }
 
   /// What was published.
@@ -120,7 +142,7 @@ public struct RunSummary: Sendable, Codable, Equatable {
   public var schema = "eyrie.summary/1"
   /// As in the events of the run.
   public var runId: String
-  /// The models as they ran: one for each detector.
+  /// The models as they ran: one for each detector, then one for each stage that looks at objects.
   public var models: [Model]
   /// Where the frames went.
   public var frames = Frames()
@@ -130,6 +152,8 @@ public struct RunSummary: Sendable, Codable, Equatable {
   public var detectionsByLabel: [String: Int] = [:]
   /// Candidate boxes that were given up, by reason.
   public var boxesDropped: [String: Int] = [:]
+  /// What became of objects at each stage that looks at them.
+  public var crops: [String: Crops] = [:]
   /// What was published.
   public var events = Events()
   /// From the start of the graph to its end, in seconds.

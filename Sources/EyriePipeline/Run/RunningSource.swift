@@ -7,7 +7,7 @@ import Synchronization
 /// One source of a run: its name, and where its frames went. Every frame leads back to it, so each stage counts
 /// without looking anything up. Safe from any thread.
 ///
-/// Invariant at any moment: `decoded == inferred + lost before inference + in flight` for one detector.
+/// Invariant at any moment: `decoded == inferred + predicted + lost before inference + in flight` for one detector.
 final class RunningSource: Sendable {
   /// How a source came to its end.
   enum End: Sendable, Equatable {
@@ -20,6 +20,8 @@ final class RunningSource: Sendable {
     var decoded = 0
     /// Frames that went through a model.
     var inferred = 0
+    /// Frames that the detector did not look at, since it looks at each Nth only.
+    var predicted = 0
     /// Frames whose event was handed to every sink.
     var published = 0
     /// Frames that nobody wanted: those between each Nth, or beyond so many a second. Not among the decoded.
@@ -30,6 +32,12 @@ final class RunningSource: Sendable {
     var lostAfterInference: [String: [String: Int]] = [:]
     /// How often it was lost or could not be opened.
     var failures = 0
+    /// The identities that trackers gave, from 1.
+    var tracks = 0
+    /// How often a tracker began anew.
+    var trackResets = 0
+    /// What became of crops: stage → counts.
+    var crops: [String: CropCounts] = [:]
     /// Counts the connections that gave a frame, from 1.
     var session = 0
     /// The last failure, in words.
@@ -59,13 +67,16 @@ final class RunningSource: Sendable {
   let id: SourceID
   /// For messages: without credentials.
   let input: MediaInput
+  /// Whether frames come when they come, and not when they are asked for.
+  let hasOwnPace: Bool
   private let state = Mutex(State())
   /// Given when the source has ended and no stage holds a frame of it any more.
   private let drained = StopSignal()
 
-  init(_ id: SourceID, input: MediaInput) {
+  init(_ id: SourceID, input: MediaInput, hasOwnPace: Bool = false) {
     self.id = id
     self.input = input
+    self.hasOwnPace = hasOwnPace
   }
 
   var counts: Counts { state.withLock(\.counts) }
@@ -101,10 +112,12 @@ final class RunningSource: Sendable {
     state.withLock { change(&$0.counts) }
   }
 
-  /// Frames that were lost, and boxes that a detector gave up, by stage and reason.
+  /// Frames that were lost, boxes that a detector gave up and crops without a result, by stage and reason.
   var losses: [String: [String: Int]] {
     state.withLock { state in
-      state.counts.allLosses.merging(state.boxesDropped) { $0.merging($1, uniquingKeysWith: +) }
+      let crops = state.counts.crops.compactMapValues(\.lossesByReason)
+      return state.counts.allLosses.merging(state.boxesDropped) { $0.merging($1, uniquingKeysWith: +) }
+        .merging(crops) { $0.merging($1, uniquingKeysWith: +) }
     }
   }
 
@@ -112,7 +125,7 @@ final class RunningSource: Sendable {
     state.withLock { state in
       state.counts.published += 1
       state.results.record(item, latency: latency, at: now)
-      for (reason, count) in item.result.drops.byReason where count > 0 {
+      for (reason, count) in item.drops.byReason where count > 0 {
         state.boxesDropped[item.detector.name, default: [:]]["boxes_" + reason, default: 0] += count
       }
     }

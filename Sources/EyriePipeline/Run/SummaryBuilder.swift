@@ -9,21 +9,25 @@ struct SummaryBuilder {
   let meter: RunMeter
   let outlets: RunOutlets
   let detectors: [RunningDetector]
+  let objectStages: [RunningObjectStage]
   let outcome: GraphExecution.Outcome
 
   func summary() async -> RunSummary {
     let measured = meter.results
     let events = await outlets.counts
-    var summary = RunSummary(runId: outlets.runID, models: detectors.map { RunSummary.Model($0.session) })
+    let sessions = detectors.map(\.session) + objectStages.compactMap(\.model?.session)
+    var summary = RunSummary(runId: outlets.runID, models: sessions.map { RunSummary.Model($0) })
     for source in meter.sources {
       let counts = source.counts
       summary.frames.decoded += counts.decoded
       summary.frames.inferred += counts.inferred
+      summary.frames.predicted += counts.predicted
       summary.frames.published += counts.published
       Self.add(counts.lost, to: &summary.frames.dropped)
       Self.add(counts.lostAfterInference, to: &summary.frames.droppedAfterInference)
       summary.sources[source.id.value] = summarize(source, counts)
     }
+    summary.crops = crops()
     let sources = summary.sources.values
     summary.detections = measured.detections
     summary.detectionsByLabel = measured.detectionsByLabel
@@ -53,12 +57,28 @@ struct SummaryBuilder {
       errors += 1
     }
     return RunSummary.Source(
-      frames: counts.decoded, skipped: counts.skipped, inferred: counts.inferred, published: counts.published,
+      frames: counts.decoded, skipped: counts.skipped, inferred: counts.inferred, predicted: counts.predicted,
+      published: counts.published,
       dropped: counts.allLosses,
       fps: RunSummary.Rates(measured, source: counts.description?.video.frameRate),
       realtimeRatio: realtimeRatio(measured, decoded: counts.decoded, detectors: detectorCount(of: source)),
       latencyMs: RunSummary.Latency(measured.latency), width: measured.pictureSize?.width,
-      height: measured.pictureSize?.height, reconnects: counts.reconnects, errors: errors)
+      height: measured.pictureSize?.height, tracks: counts.tracks, trackResets: counts.trackResets,
+      reconnects: counts.reconnects, errors: errors)
+  }
+
+  private func crops() -> [String: RunSummary.Crops] {
+    var crops: [String: RunSummary.Crops] = [:]
+    for stage in objectStages {
+      guard let batcher = stage.batcher else { continue }
+      var sum = CropCounts()
+      for source in meter.sources { sum.add(source.counts.crops[stage.plan.name] ?? CropCounts()) }
+      let inferred = batcher.counts
+      crops[stage.plan.name] = RunSummary.Crops(
+        seen: sum.seen, classified: inferred.crops, reused: sum.reused, dropped: sum.dropped,
+        batches: inferred.batches)
+    }
+    return crops
   }
 
   private var warnings: [String] {

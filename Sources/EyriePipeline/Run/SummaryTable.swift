@@ -12,8 +12,12 @@ public struct SummaryTable: CustomStringConvertible {
   /// The table, without a line break at the end.
   public var description: String {
     let frames = summary.frames
+    let between = frames.predicted > 0 ? ", \(frames.predicted) predicted" : ""
     var rows: [(String, String)] = [
-      ("frames", "\(frames.decoded) decoded, \(frames.inferred) inferred, \(frames.published) published"),
+      (
+        "frames",
+        "\(frames.decoded) decoded, \(frames.inferred) inferred\(between), \(frames.published) published"
+      ),
       ("dropped", Self.dropped(frames.dropped)),
       ("detections", detections),
       (
@@ -25,6 +29,11 @@ public struct SummaryTable: CustomStringConvertible {
           + "max \(Self.number(summary.latencyMs.max))"
       ),
     ]
+    let tracks = summary.sources.values.reduce(0) { $0 + $1.tracks }
+    if tracks > 0 { rows.append(("tracks", "\(tracks)")) }
+    for (stage, crops) in summary.crops.sorted(by: { $0.key < $1.key }) {
+      rows.append(("crops", "\(stage): " + Self.line(crops)))
+    }
     if summary.events.published > 0 {
       let lost = summary.events.droppedAtHighWaterMark
       rows.append(
@@ -73,6 +82,13 @@ public struct SummaryTable: CustomStringConvertible {
     guard let rate = summary.fps.source else { return "" }
     let ratio = summary.realtimeRatio.map { " (\(Self.number($0)) × real time)" } ?? ""
     return "; the stream has \(Self.number(rate))\(ratio)"
+  }
+
+  private static func line(_ crops: RunSummary.Crops) -> String {
+    let lost = crops.dropped.sorted { $0.key < $1.key }.map {
+      ", \($0.value) \($0.key.replacing("_", with: " "))"
+    }
+    return "\(crops.seen) seen, \(crops.classified) classified, \(crops.reused) reused" + lost.joined()
   }
 
   private static func line(_ source: RunSummary.Source) -> String {

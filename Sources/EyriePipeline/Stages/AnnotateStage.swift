@@ -1,3 +1,4 @@
+import EyrieEvents
 import EyrieGraph
 import EyrieMedia
 import EyrieVision
@@ -32,7 +33,7 @@ actor AnnotateStage: SinkStage {
   }
 
   func consume(_ item: DetectedFrame) async throws(StageFailure) {
-    guard !item.result.detections.isEmpty else { return }
+    guard !item.objects.isEmpty else { return }
     defer { seen += 1 }
     guard seen.isMultiple(of: interval) else { return }
     do {
@@ -86,16 +87,26 @@ actor AnnotateStage: SinkStage {
     let scaleX = Float(width) / Float(frame.width)
     let scaleY = Float(height) / Float(frame.height)
     // The surest on top.
-    for detection in item.result.detections.reversed() {
+    for object in item.objects.reversed() {
+      let detection = object.detection
       let color = ClassPalette.color(forClass: detection.classID)
       let box = detection.box
       image.drawRectangle(
         x: box.x * scaleX, y: box.y * scaleY, width: box.width * scaleX, height: box.height * scaleY,
         thickness: image.lineThickness, color: color)
-      let label = item.detector.labels[detection.classID]
-      let percent = Int((detection.confidence * 100).rounded())
-      image.drawLabel("\(label) \(percent)%", x: box.x * scaleX, y: box.y * scaleY, background: color)
+      image.drawLabel(
+        Self.caption(of: object, item.detector), x: box.x * scaleX, y: box.y * scaleY, background: color)
     }
     return image
+  }
+
+  /// Such as `person #3 87%, firefighter 64%`.
+  private static func caption(of object: FoundObject, _ detector: DetectorIdentity) -> String {
+    func percent(_ share: Double) -> String { "\(Int((share * 100).rounded()))%" }
+    var text = detector.labels[object.detection.classID]
+    if let trackID = object.trackID { text += " #\(trackID)" }
+    text += object.isPredicted ? " ?" : " " + percent(Double(object.detection.confidence))
+    if let best = object.classifications?.first { text += ", \(best.label) \(percent(best.confidence))" }
+    return text
   }
 }

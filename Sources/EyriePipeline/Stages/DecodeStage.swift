@@ -38,7 +38,7 @@ actor DecodeStage: SourceStage {
   init(_ plan: SourcePlan, log: @escaping @Sendable (String) -> Void = { _ in }) {
     self.plan = plan
     self.log = log
-    source = RunningSource(plan.id, input: plan.input)
+    source = RunningSource(plan.id, input: plan.input, hasOwnPace: plan.hasOwnPace)
     executor = ThreadExecutor(name: "decode")
   }
 

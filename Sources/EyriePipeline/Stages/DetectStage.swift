@@ -34,9 +34,16 @@ actor DetectStage: TransformStage {
   nonisolated func stream(of item: PreparedFrame) -> String { item.source.source.id.value }
 
   func process(_ item: PreparedFrame, permit: Void) async throws(StageFailure) -> StageResult<DetectedFrame> {
+    guard let input = item.input else {
+      item.source.source.update { $0.predicted += 1 }
+      return .emit(
+        DetectedFrame(
+          source: item.source, detector: setup.identity, isInferred: false, drops: DetectionDrops(),
+          objects: []))
+    }
     do {
-      try await item.request.infer()
-      let result = try decode(item)
+      try await input.request.infer()
+      let result = try decode(input)
       item.source.source.update { $0.inferred += 1 }
       return .emit(DetectedFrame(source: item.source, detector: setup.identity, result: result))
     } catch let error as InferenceError {
@@ -49,8 +56,8 @@ actor DetectStage: TransformStage {
     }
   }
 
-  private func decode(_ item: PreparedFrame) throws -> DetectionResult {
-    try item.request.withOutput(setup.outputIndex) { view in
+  private func decode(_ input: PreparedFrame.Input) throws -> DetectionResult {
+    try input.request.withOutput(setup.outputIndex) { view in
       let element: TensorElement
       switch view.elementType {
       case .f32: element = .float32
@@ -61,7 +68,7 @@ actor DetectStage: TransformStage {
       let head = try head(for: view.shape)
       return try decoder.decode(
         view.bytes.bytes, element: element, head: head,
-        unit: unit(of: view, element, head, item.transform) ?? .pixels, transform: item.transform)
+        unit: unit(of: view, element, head, input.transform) ?? .pixels, transform: input.transform)
     }
   }
 

@@ -115,8 +115,9 @@ actor PublishStage: SinkStage {
       clock: frame.captureClock == .source ? .rtcp : .arrival,
       latency: latency / .milliseconds(1), width: frame.width, height: frame.height,
       model: item.detector.model, damaged: frame.isCorrupt ? true : nil,
-      detections: item.result.detections.map { detection(from: $0, of: item.detector, frame) },
-      dropped: DropCounts(source.losses))
+      predicted: item.isInferred ? nil : true, tracksReset: item.tracksReset,
+      detections: item.objects.map { detection(from: $0, of: item.detector, frame) },
+      embedding: item.embedding, dropped: DropCounts(source.losses))
     try send(.detections(event))
   }
 
@@ -227,14 +228,17 @@ actor PublishStage: SinkStage {
   }
 
   private func detection(
-    from found: EyrieVision.Detection, of detector: DetectorIdentity, _ frame: VideoFrame
+    from object: FoundObject, of detector: DetectorIdentity, _ frame: VideoFrame
   ) -> EyrieEvents.Detection {
-    EyrieEvents.Detection(
+    let found = object.detection
+    return EyrieEvents.Detection(
       classID: found.classID, label: detector.labels[found.classID], confidence: Double(found.confidence),
       box: EyrieEvents.Box(
         x: Double(found.box.x), y: Double(found.box.y), width: Double(found.box.width),
         height: Double(found.box.height)),
-      pictureWidth: frame.width, pictureHeight: frame.height)
+      pictureWidth: frame.width, pictureHeight: frame.height, trackID: object.trackID,
+      predicted: object.isPredicted ? true : nil, classifications: object.classifications,
+      embedding: object.embedding)
   }
 }
 

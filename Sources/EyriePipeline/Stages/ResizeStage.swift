@@ -7,6 +7,7 @@ import EyrieVision
 ///
 /// It holds a request before it takes a frame: while all requests are busy, frames wait in the queue, where a
 /// live source's newest replaces the oldest. Sources wait in queues of their own, which are served in turn.
+/// Where the detector looks at each Nth frame of a source only, the others pass by untouched.
 /// swscale blocks, so the actor runs on a thread of its own.
 actor ResizeStage: TransformStage {
   /// What a scaler is set up for. Sources of one kind share it.
@@ -35,11 +36,16 @@ actor ResizeStage: TransformStage {
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
   private let session: InferenceSession
+  /// The detector looks at each frame of which the number is a multiple of this.
+  private let every: Int
+  /// How many frames of each source came.
+  private var frameCounts = SourceStates<Int>()
   private var setups: [Kind: Setup] = [:]
   private var uses = 0
 
-  init(session: InferenceSession) {
+  init(session: InferenceSession, every: Int = 1) {
     self.session = session
+    self.every = every
   }
 
   func admit() async throws(StageFailure) -> RequestLease {
@@ -53,6 +59,7 @@ actor ResizeStage: TransformStage {
   func process(
     _ item: SourceFrame, permit request: RequestLease
   ) async throws(StageFailure) -> StageResult<PreparedFrame> {
+    guard isWanted(item) else { return .emit(PreparedFrame(source: item, input: nil)) }
     do {
       let setup = try setup(for: item.frame)
       let content = setup.transform.content
@@ -63,11 +70,21 @@ actor ResizeStage: TransformStage {
       try request.withInput { bytes throws(MediaError) in
         try setup.scaler.scale(item.frame, into: bytes, target: target)
       }
-      return .emit(PreparedFrame(source: item, request: request, transform: setup.transform))
+      return .emit(
+        PreparedFrame(
+          source: item, input: PreparedFrame.Input(request: request, transform: setup.transform)))
     } catch let error as MediaError {
       throw .item(reason: "scale_failed", message: "frame \(item.index) of \(item.source.id): \(error)")
     } catch {
       throw .item(reason: "bad_picture_size", message: "frame \(item.index) of \(item.source.id): \(error)")
+    }
+  }
+
+  private func isWanted(_ item: SourceFrame) -> Bool {
+    guard every > 1 else { return true }
+    return frameCounts.update(item.source, initial: 0) { count in
+      defer { count += 1 }
+      return count.isMultiple(of: every)
     }
   }
 

@@ -1,21 +1,68 @@
+import EyrieEvents
 import EyrieGraph
 import EyrieInference
 import EyrieVision
 
-/// A frame whose pixels are in the input tensor of an infer request. Dropping it gives the request back.
+/// A frame on its way to a detector. Dropping it gives the request back.
 struct PreparedFrame: Sendable {
+  /// What the detector is to look at: the pixels are in the input tensor of an infer request.
+  struct Input: Sendable {
+    let request: RequestLease
+    /// From the pixels of the displayed picture to those of the model.
+    let transform: PictureTransform
+  }
+
   let source: SourceFrame
-  let request: RequestLease
-  /// From the pixels of the displayed picture to those of the model.
-  let transform: PictureTransform
+  /// nil for a frame that it is not to look at.
+  let input: Input?
 }
 
-/// A frame with what was found in it.
+/// A frame with what was found in it, and what later stages added.
 struct DetectedFrame: Sendable {
   let source: SourceFrame
   /// Who found it.
   let detector: DetectorIdentity
-  let result: DetectionResult
+  /// Whether the detector looked at this frame. If not, the objects are where their tracks are expected.
+  let isInferred: Bool
+  /// Candidates that were given up.
+  let drops: DetectionDrops
+  /// The most confident first.
+  var objects: [FoundObject]
+  /// Detections that are too weak to be published, unless a tracker knows them. By falling confidence.
+  var weak: [EyrieVision.Detection] = []
+  /// Whether a tracker has seen it.
+  var isTracked = false
+  /// Why the tracker began anew with this frame.
+  var tracksReset: TracksReset?
+  /// Of the whole frame.
+  var embedding: Embedding?
+}
+
+extension DetectedFrame {
+  /// A frame that a detector looked at.
+  init(source: SourceFrame, detector: DetectorIdentity, result: DetectionResult) {
+    self.init(
+      source: source, detector: detector, isInferred: true, drops: result.drops,
+      objects: result.detections.map { FoundObject(detection: $0) }, weak: result.weak)
+  }
+}
+
+/// An object in a frame.
+struct FoundObject: Sendable {
+  let detection: EyrieVision.Detection
+  /// Its identity; nil without a tracker, and while it belongs to no track.
+  var trackID: Int?
+  /// Whether nobody detected it in this frame: it is where its track is expected.
+  var isPredicted = false
+  /// What a classifier says; nil if none was asked.
+  var classifications: [Classification]?
+  var embedding: Embedding?
+}
+
+/// A frame with the crops of its objects, which are on their way through a model.
+struct CroppedFrame: Sendable {
+  let frame: DetectedFrame
+  let looks: [CropLook]
 }
 
 /// The name of a detector, and those of what it finds.
@@ -48,4 +95,8 @@ extension DetectedFrame: AccountableItem {
   func wasLost(at stage: String, reason: String) {
     source.source.update { $0.lostAfterInference[stage, default: [:]][reason, default: 0] += 1 }
   }
+}
+
+extension CroppedFrame: AccountableItem {
+  func wasLost(at stage: String, reason: String) { frame.wasLost(at: stage, reason: reason) }
 }

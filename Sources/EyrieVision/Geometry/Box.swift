@@ -41,6 +41,18 @@ public struct Box: Hashable, Sendable {
     return ratio.isFinite ? min(max(ratio, 0), 1) : 0
   }
 
+  /// What of it lies inside a picture of `pictureWidth` by `pictureHeight` pixels; nil where nothing does, or where it
+  /// is not finite.
+  public func clipped(pictureWidth: Int, pictureHeight: Int) -> Box? {
+    guard isFinite else { return nil }
+    let left = max(x, 0)
+    let top = max(y, 0)
+    let right = min(x + width, Float(pictureWidth))
+    let bottom = min(y + height, Float(pictureHeight))
+    guard right > left, bottom > top else { return nil }
+    return Box(x: left, y: top, width: right - left, height: bottom - top)
+  }
+
   /// The same box in 0…1 of a picture of `pictureWidth` by `pictureHeight` pixels; every edge is
   /// held within 0…1. Sizes below 1 count as 1.
   public func normalized(pictureWidth: Int, pictureHeight: Int) -> Box {

@@ -1,0 +1,73 @@
+/// What was found out about the tracks of one source, so that each is looked at once and not in every frame.
+///
+/// A track is looked at when it appears; again when its crop got clearly better, or when `refresh` has passed since;
+/// and again after a while where the look failed. All times are of the stream.
+struct TrackMemory {
+  private struct Entry {
+    var ticket: CropTicket
+    /// The look before, which holds until this one has a result.
+    var before: CropTicket?
+    var lookedAt: Int64
+    var quality: CropQuality
+    var seenAt: Int64
+  }
+
+  enum Decision {
+    /// The track is to be looked at now.
+    case look
+    case reuse(CropTicket, before: CropTicket?)
+  }
+
+  /// So much time lies between two looks at a track, however much better its crop gets or whatever failed.
+  private static let shortestInterval: Int64 = 1_000_000_000
+  /// Tracks that were not seen for so long are forgotten: longer than any tracker keeps one.
+  private static let longestAbsence: Int64 = 120_000_000_000
+
+  /// In nanoseconds; nil never looks again for its age.
+  private let refresh: Int64?
+  private var entries: [Int: Entry] = [:]
+  /// When entries are looked through for what can be forgotten.
+  private var nextSweep = 64
+
+  init(refresh: Double?) {
+    self.refresh = refresh.map { Int64($0 * 1e9) }
+  }
+
+  /// How many tracks are remembered.
+  var count: Int { entries.count }
+
+  /// - Parameter quality: computed only where it matters.
+  mutating func decide(_ track: Int, at time: Int64, quality: () -> CropQuality) -> Decision {
+    guard let entry = entries[track] else { return .look }
+    entries[track]?.seenAt = time
+    let age = time - entry.lookedAt
+    let outcome = entry.ticket.outcome
+    // With a model that is too slow, looks must not pile up.
+    guard outcome != nil, age >= min(Self.shortestInterval, refresh ?? .max) else {
+      return .reuse(entry.ticket, before: entry.before)
+    }
+    if case .failed? = outcome { return .look }
+    if let refresh, age >= refresh { return .look }
+    if age >= Self.shortestInterval, quality().isClearlyBetter(than: entry.quality) { return .look }
+    return .reuse(entry.ticket, before: entry.before)
+  }
+
+  /// What is known of a track without another look; nil for nothing.
+  func known(of track: Int) -> (ticket: CropTicket, before: CropTicket?)? {
+    entries[track].map { ($0.ticket, $0.before) }
+  }
+
+  /// - Returns: the look before, if it had a result.
+  mutating func remember(_ ticket: CropTicket, of track: Int, quality: CropQuality, at time: Int64)
+    -> CropTicket?
+  {
+    let last = entries[track]
+    let before = last.flatMap { $0.ticket.result == nil ? $0.before : $0.ticket }
+    entries[track] = Entry(ticket: ticket, before: before, lookedAt: time, quality: quality, seenAt: time)
+    if entries.count >= nextSweep {
+      entries = entries.filter { time - $0.value.seenAt < Self.longestAbsence }
+      nextSweep = max(64, entries.count * 2)
+    }
+    return before
+  }
+}
