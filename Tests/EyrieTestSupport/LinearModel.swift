@@ -26,6 +26,8 @@ public struct LinearModel: Sendable {
   public var disturbance: Float = 0
   /// Added to the indices of the best classes.
   public var indexShift: Int64 = 0
+  /// Whether each picture of a batch gets the largest numbers of all: with one picture that changes nothing.
+  public var mixesBatch = false
 
   /// A model with weights that look random and are always the same.
   public init(_ head: Head) {
@@ -87,7 +89,11 @@ public struct LinearModel: Sendable {
     model.constant("weights", shape: [3, count], columns)
     model.constant("offsets", shape: [1, count], (0..<count).map { offset($0) + disturbance })
     model.node("MatMul", ["means", "weights"], "product")
-    model.node("Add", ["product", "offsets"], "sum")
+    model.node("Add", ["product", "offsets"], mixesBatch ? "own" : "sum")
+    if mixesBatch {
+      model.node("ReduceMax", ["own"], "largest", integers: ["keepdims": 1], lists: ["axes": [0]])
+      model.node("Max", ["own", "largest"], "sum")
+    }
     switch head {
     case .featuresFirst(let classes, let anchors): reshape(&model, [1, 4 + classes, anchors])
     case .anchorsFirst(let classes, let anchors): reshape(&model, [1, anchors, 4 + classes])

@@ -1,6 +1,7 @@
 extension Golden {
   /// Runs a session on the input, once, and compares what comes out. The request is given back with an input
-  /// that the next owner overwrites.
+  /// that the next owner overwrites. Where the session takes several pictures, it is the second of two: so a
+  /// model that mixes up its rows does not pass.
   ///
   /// - Parameter session: made from the model the golden file belongs to, at an input of ``width`` × ``height``.
   /// - Returns: the differences, also where they are too large.
@@ -19,10 +20,16 @@ extension Golden {
     let comparisons: [GoldenReport.Comparison]
     do {
       let request = try await session.acquire()
-      request.withInput { fill($0, padding: UInt8(clamping: session.model.input.padValue)) }
-      try await request.infer()
+      let place = session.batch > 1 ? 1 : 0
+      request.withInput { fill($0, place: place, padding: UInt8(clamping: session.model.input.padValue)) }
+      try await request.infer(count: place + 1)
       comparisons = try GoldenComparison(model: session.model, tolerance: tolerance)
-        .compare(expected) { index, body in try request.withOutput(index, body) }
+        .compare(expected) { index, body in
+          try request.withOutput(index) { view in
+            // A single picture's output need not have an axis for pictures.
+            try body(session.batch > 1 ? view.row(place) ?? view : view)
+          }
+        }
     } catch {
       throw ModelError(.backend, session.model.path, "the golden input cannot be run: \(error)")
     }
@@ -40,13 +47,13 @@ extension Golden {
         + "is wrong; convert it again, or see 'eyrie model check \(package)'")
   }
 
-  private func fill(_ input: UnsafeMutableRawBufferPointer, padding: UInt8) {
+  private func fill(_ input: UnsafeMutableRawBufferPointer, place: Int, padding: UInt8) {
     input.initializeMemory(as: UInt8.self, repeating: padding)
     picture.bytes.withUnsafeBytes { bytes in
       for row in 0..<picture.height {
         let source = UnsafeRawBufferPointer(
           rebasing: bytes[(row * picture.width * 3)..<((row + 1) * picture.width * 3)])
-        let start = row * width * 3
+        let start = (place * height + row) * width * 3
         guard start + source.count <= input.count else { return }
         UnsafeMutableRawBufferPointer(rebasing: input[start..<start + source.count]).copyMemory(from: source)
       }
