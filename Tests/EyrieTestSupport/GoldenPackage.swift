@@ -20,6 +20,10 @@ public struct GoldenPackage: Sendable {
   public var hasDigests = true
   /// `validation.passed`.
   public var passed = true
+  /// `output.zero_shot` as JSON; nil for a package without it.
+  public var zeroShot: String?
+  /// The bytes of `text_embeddings.safetensors`; nil for a package without it.
+  public var textEmbeddings: Data?
 
   /// A sound package.
   /// - Parameters:
@@ -103,6 +107,10 @@ public struct GoldenPackage: Sendable {
       try bytes.write(to: directory.appendingPathComponent("golden.safetensors"))
       names.append("golden.safetensors")
     }
+    if let textEmbeddings {
+      try textEmbeddings.write(to: directory.appendingPathComponent("text_embeddings.safetensors"))
+      names.append("text_embeddings.safetensors")
+    }
     let files = try names.map { name -> [String: String] in
       let sha256 = try digest(directory.appendingPathComponent(name).path)
       return hasDigests ? ["path": name, "sha256": sha256] : ["path": name]
@@ -111,6 +119,8 @@ public struct GoldenPackage: Sendable {
       "reference": "worked out by hand", "inputs": 1, "max_abs_error": 1e-6, "passed": passed,
     ]
     if golden != nil { validation["golden"] = "golden.safetensors" }
+    var output = output
+    if let zeroShot { output["zero_shot"] = try JSONSerialization.jsonObject(with: Data(zeroShot.utf8)) }
     let metadata: [String: Any] = [
       "schema": "eyrie.model/1", "name": "linear", "format": "onnx", "files": files,
       "task": task, "output": output, "validation": validation, "created_at": "2026-11-25T00:00:00Z",
