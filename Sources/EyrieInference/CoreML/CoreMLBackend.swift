@@ -56,7 +56,7 @@
       }
       try options.checkBatch(model.path)
       if options.batch > 1 {
-        model.notes.append(CompileOptions.onePictureNote(options.batch, "Core ML runs it so"))
+        model.notes.append(CompileOptions.onePictureNote(options.batch, "its input is one image"))
       }
       let width = options.inputWidth ?? model.input.width
       let height = options.inputHeight ?? model.input.height

@@ -27,6 +27,9 @@ public struct CompileOptions: Sendable, Equatable {
   public var inputHeight: Int?
   /// The most pictures that a request takes at once, 1 to 256. A model whose file cannot take several runs with
   /// one: ``InferenceSession/batch`` says so.
+  ///
+  /// It saves less than one would think. On two cores with AVX-512 BF16 a picture costs ViT-B/16 183 ms of CPU time
+  /// alone and 177 in a batch of 8 with two requests side by side, 203 and 182 with one on all cores.
   public var batch = 1
   /// A directory in which OpenVINO keeps compiled models for the next start; `nil` keeps none.
   public var cacheDirectory: String?

@@ -65,8 +65,8 @@ struct PreparedModel {
         several.shape.dropFirst() == one.shape.dropFirst()
       else {
         reason =
-          "its file fixes the batch: its output \(one.name) \(shapeText(one.shape)) becomes "
-          + "\(shapeText(several.shape)) with several; export it with an open batch"
+          "its file fixes the batch: its output \(one.name) is \(shapeText(several.shape)) for any number of "
+          + "them; export it with an open batch"
         return nil
       }
     }
