@@ -81,7 +81,7 @@ public final class CropSampler {
     let outputs = try reserve(components, size * 3, Int16.self, frame)
     if source.layout.componentCount == 1 {
       // No colours.
-      (outputs + size).update(repeating: 128 << 4, count: 2 * size)
+      (outputs + size).update(repeating: 0, count: 2 * size)
     }
     var first = 0
     while first < height {
@@ -92,12 +92,13 @@ public final class CropSampler {
       }
       var row = 0
       while row < count {
-        let a = outputs + row &* stride
+        let line = outputs + row &* stride
+        let rows = PixelWriter.Rows(first: line, second: line + size, third: line + 2 &* size)
         let to = pixels + (first &+ row) &* rowBytes
         if resampler.usesVectors {
-          source.writer.write(a, a + size, a + 2 &* size, width: width, to: to)
+          source.writer.write(rows, width: width, to: to)
         } else {
-          source.writer.writePixelwise(a, a + size, a + 2 &* size, width: width, to: to)
+          source.writer.writePixelwise(rows, width: width, to: to)
         }
         row &+= 1
       }

@@ -40,22 +40,23 @@ final class CropSource {
     (key.targetWidth, key.targetHeight, key.isSmooth, key.isBGR) = (key.width, key.height, true, false)
     let native = CropLayout(AVPixelFormat(key.format))
     if let native, native.isRGB {
-      (layout, writer, context) = (native, PixelWriter(nil), nil)
+      guard let writer = PixelWriter(nil) else { return nil }
+      (layout, self.writer, context) = (native, writer, nil)
       return
     }
     // This also tells which matrix and range are in force.
     key.targetFormat = AV_PIX_FMT_YUV444P.rawValue
     if native != nil || Self.hasColours(key.format), let planar = ScaleContext(key),
-      let toRGB = planar.toRGB
+      let toRGB = planar.toRGB, let writer = PixelWriter(toRGB)
     {
-      writer = PixelWriter(toRGB)
+      self.writer = writer
       layout = native ?? .planar444
       context = native == nil ? planar : nil
       return
     }
     key.targetFormat = AV_PIX_FMT_RGB24.rawValue
-    guard let packed = ScaleContext(key) else { return nil }
-    (layout, writer, context) = (.packedRGB, PixelWriter(nil), packed)
+    guard let packed = ScaleContext(key), let writer = PixelWriter(nil) else { return nil }
+    (layout, self.writer, context) = (.packedRGB, writer, packed)
   }
 
   /// Whether a picture has Y, U and V.

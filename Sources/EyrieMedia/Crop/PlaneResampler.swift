@@ -3,15 +3,16 @@
 /// The vertical step reads rows of samples as they lie in memory and leaves columns of eight results, so that the
 /// horizontal step has eight rows side by side in a vector; its results are turned back into rows.
 ///
-/// All in 16-bit numbers: samples have 15 bits, what lies between the steps has 6 below the point. Products are
-/// rounded down, which half a unit for each makes up for. Pillow rounds to 8 bits between its two steps.
+/// All in signed 16-bit numbers, less the middle grey of 128, with 8 bits below the point in samples, 7 between the
+/// steps and 5 in the results. Products are rounded down, which half a unit for each makes up for. Pillow rounds to 8
+/// bits between its two steps.
 struct PlaneResampler {
   /// Rows that are made together.
   static let rows = 8
   /// Below so many samples in a row there is nothing for a vector to load.
   static let smallestRow = 8
 
-  /// Eight rows of results, with 4 bits below the point.
+  /// Eight rows of results, less 128, with `PixelWriter.fraction` bits below the point.
   struct Output {
     var numbers: UnsafeMutablePointer<Int16>
     /// Room for the results and seven more.
@@ -91,22 +92,22 @@ struct PlaneResampler {
     }
   }
 
-  /// From stored samples to 15 bits.
+  /// From stored samples to signed numbers: black is −32768, white of 8 bits 32512.
   protocol Samples {
-    func load(_ row: UnsafeRawPointer, _ index: Int) -> SIMD8<Int16>
+    func load(_ row: UnsafeRawPointer, _ index: Int) -> Numbers
     func scalar(_ row: UnsafeRawPointer, _ index: Int) -> Int
   }
 
   struct Bytes: Samples {
     @inline(__always)
-    func load(_ row: UnsafeRawPointer, _ index: Int) -> SIMD8<Int16> {
+    func load(_ row: UnsafeRawPointer, _ index: Int) -> Numbers {
       let bytes = row.loadUnaligned(fromByteOffset: index, as: SIMD8<UInt8>.self)
-      return SIMD8<Int16>(truncatingIfNeeded: bytes) &<< 7
+      return Numbers(bytes) &<< 8 ^ Numbers(all: .min)
     }
 
     @inline(__always)
     func scalar(_ row: UnsafeRawPointer, _ index: Int) -> Int {
-      Int(row.load(fromByteOffset: index, as: UInt8.self)) &<< 7
+      (Int(row.load(fromByteOffset: index, as: UInt8.self)) &- 128) &<< 8
     }
   }
 
@@ -120,15 +121,15 @@ struct PlaneResampler {
     }
 
     @inline(__always)
-    func load(_ row: UnsafeRawPointer, _ index: Int) -> SIMD8<Int16> {
+    func load(_ row: UnsafeRawPointer, _ index: Int) -> Numbers {
       let words = row.loadUnaligned(fromByteOffset: index &* 2, as: SIMD8<UInt16>.self)
-      return SIMD8<Int16>(truncatingIfNeeded: ((words &>> right) &<< left) &>> 1)
+      return unsafeBitCast((words &>> right) &<< left, to: Numbers.self) ^ Numbers(all: .min)
     }
 
     @inline(__always)
     func scalar(_ row: UnsafeRawPointer, _ index: Int) -> Int {
       let word = row.loadUnaligned(fromByteOffset: index &* 2, as: UInt16.self)
-      return Int(((word &>> right) &<< left) &>> 1)
+      return Int((word &>> right) &<< left) &- 0x8000
     }
   }
 }

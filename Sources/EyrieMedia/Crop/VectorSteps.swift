@@ -1,14 +1,5 @@
 /// The two steps of `PlaneResampler` in vectors: release builds.
 enum VectorSteps {
-  typealias Numbers = SIMD8<Int16>
-
-  /// The upper half of the 32-bit product, rounded down: one instruction.
-  @inline(__always)
-  private static func upperHalf(_ a: Numbers, _ b: Numbers) -> Numbers {
-    let product = SIMD8<Int32>(truncatingIfNeeded: a) &* SIMD8<Int32>(truncatingIfNeeded: b)
-    return Numbers(truncatingIfNeeded: product &>> 16)
-  }
-
   static func columns<Samples: PlaneResampler.Samples>(
     _ plane: PlaneResampler.Plane, _ samples: Samples, _ window: PlaneResampler.Window,
     _ table: ResampleTable.Entries, _ first: Int, _ last: Int, _ columns: UnsafeMutablePointer<Int16>
@@ -38,9 +29,9 @@ enum VectorSteps {
     let taps = Int(table.taps[row])
     let weights = table.weights + row &* table.stride
     var line = plane.base + Int(table.starts[row]) &* plane.rowBytes
-    var sum = Numbers(repeating: Int16(truncatingIfNeeded: taps / 2))
+    var sum = Numbers(all: Int16(truncatingIfNeeded: taps / 2))
     for tap in 0..<taps {
-      sum &+= upperHalf(samples.load(line, at), Numbers(repeating: weights[tap]))
+      sum &+= Numbers.upperHalf(samples.load(line, at), Numbers(all: weights[tap]))
       line += plane.rowBytes
     }
     return sum &+ sum
@@ -72,9 +63,9 @@ enum VectorSteps {
     let taps = Int(table.taps[column])
     let weights = table.wide + column &* table.stride
     var at = columns + Int(table.starts[column]) &* step &* 16
-    var sum = Numbers(repeating: Int16(truncatingIfNeeded: taps / 2))
+    var sum = Numbers(all: Int16(truncatingIfNeeded: taps / 2))
     for tap in 0..<taps {
-      sum &+= upperHalf(at.loadUnaligned(as: Numbers.self), weights[tap])
+      sum &+= Numbers.upperHalf(at.loadUnaligned(as: Numbers.self), weights[tap])
       at += step &* 16
     }
     return sum
@@ -92,27 +83,47 @@ enum VectorSteps {
       lines = (a, b, c, d, e, f, g, h)
     }
 
-    /// The numbers of both, taking turns.
+    /// Rows become columns: numbers of neighbouring rows take turns, then pairs of them, then fours. Written with
+    /// the lanes named, for one instruction each.
     @inline(__always)
-    private static func interleaved(_ a: Numbers, _ b: Numbers) -> (Numbers, Numbers) {
-      var both = SIMD16<Int16>()
-      both.evenHalf = a
-      both.oddHalf = b
-      return (both.lowHalf, both.highHalf)
+    var transposed: Block {
+      let (a, b) = Self.turns(lines.0, lines.1)
+      let (c, d) = Self.turns(lines.2, lines.3)
+      let (e, f) = Self.turns(lines.4, lines.5)
+      let (g, h) = Self.turns(lines.6, lines.7)
+      let (ac, ca) = Self.turns(a, c)
+      let (bd, db) = Self.turns(b, d)
+      let (eg, ge) = Self.turns(e, g)
+      let (fh, hf) = Self.turns(f, h)
+      let (row0, row1) = Self.turns(ac, eg)
+      let (row2, row3) = Self.turns(ca, ge)
+      let (row4, row5) = Self.turns(bd, fh)
+      let (row6, row7) = Self.turns(db, hf)
+      return Block(row0, row1, row2, row3, row4, row5, row6, row7)
     }
 
-    /// Like a deck of cards, its upper half and its lower half taking turns. Three times make rows columns.
     @inline(__always)
-    private var shuffled: Block {
-      let (a, b) = Self.interleaved(lines.0, lines.4)
-      let (c, d) = Self.interleaved(lines.1, lines.5)
-      let (e, f) = Self.interleaved(lines.2, lines.6)
-      let (g, h) = Self.interleaved(lines.3, lines.7)
-      return Block(a, b, c, d, e, f, g, h)
+    private static func turns(_ a: Numbers, _ b: Numbers) -> (SIMD4<UInt32>, SIMD4<UInt32>) {
+      let low = Numbers(a[0], b[0], a[1], b[1], a[2], b[2], a[3], b[3])
+      let high = Numbers(a[4], b[4], a[5], b[5], a[6], b[6], a[7], b[7])
+      return (unsafeBitCast(low, to: SIMD4<UInt32>.self), unsafeBitCast(high, to: SIMD4<UInt32>.self))
     }
 
     @inline(__always)
-    var transposed: Block { shuffled.shuffled.shuffled }
+    private static func turns(
+      _ a: SIMD4<UInt32>, _ b: SIMD4<UInt32>
+    ) -> (SIMD2<UInt64>, SIMD2<UInt64>) {
+      let low = SIMD4<UInt32>(a[0], b[0], a[1], b[1])
+      let high = SIMD4<UInt32>(a[2], b[2], a[3], b[3])
+      return (unsafeBitCast(low, to: SIMD2<UInt64>.self), unsafeBitCast(high, to: SIMD2<UInt64>.self))
+    }
+
+    @inline(__always)
+    private static func turns(_ a: SIMD2<UInt64>, _ b: SIMD2<UInt64>) -> (Numbers, Numbers) {
+      let low = SIMD2<UInt64>(a[0], b[0])
+      let high = SIMD2<UInt64>(a[1], b[1])
+      return (unsafeBitCast(low, to: Numbers.self), unsafeBitCast(high, to: Numbers.self))
+    }
 
     @inline(__always)
     func store(to memory: UnsafeMutableRawPointer, rowBytes: Int) {

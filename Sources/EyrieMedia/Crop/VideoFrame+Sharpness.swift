@@ -67,7 +67,7 @@ private struct SharpnessGrid {
     let length = min(Self.runLength, columns)
     let runs = min(Self.largestRunCount, columns / length)
     let rows = min(Self.largestRowCount, lines)
-    // Squares of 15-bit differences, shifted down to 8 bits and 4 below the point.
+    // Squares of differences with 4 bits below the point.
     var sum = 0
     var row = 0
     while row < rows {
@@ -81,8 +81,8 @@ private struct SharpnessGrid {
         let end = at &+ length &* step
         while at < end {
           let sample = samples.scalar(line, at)
-          let across = (samples.scalar(line, at &+ 2 &* step) &- sample) &>> 3
-          let down = (samples.scalar(below, at) &- sample) &>> 3
+          let across = (samples.scalar(line, at &+ 2 &* step) &- sample) &>> 4
+          let down = (samples.scalar(below, at) &- sample) &>> 4
           sum &+= across &* across &+ down &* down
           at &+= step
         }
