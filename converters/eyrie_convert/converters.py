@@ -69,8 +69,10 @@ class ArchitectureConverter(ModelConverter):
     def _export(self, network: Network, directory: Path) -> Export:
         return self.converter._export(network, directory)
 
-    def _runner(self, directory: Path, network: Network, size: tuple[int, int] | None = None) -> Runner:
-        return self.converter._runner(directory, network, size)
+    def _runner(
+        self, directory: Path, network: Network, size: tuple[int, int] | None = None, *, batch: bool = False
+    ) -> Runner:
+        return self.converter._runner(directory, network, size, batch=batch)
 
     def _validate_model(self, path: Path) -> ValidationReport:
         return self.converter._validate_model(path)

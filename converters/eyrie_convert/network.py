@@ -21,7 +21,7 @@ Picture = NDArray[np.uint8]
 Answers = dict[str, NDArray[Any]]
 """Output arrays by name, batch axis first."""
 Runner = Callable[[Picture], Answers]
-"""Runs a model on a picture of its input's size."""
+"""Runs a model on a picture of its input's size; one with an open batch also on several, stacked on a first axis."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class PictureInput:
     ``resize`` and ``interpolation`` bring a picture to ``width`` × ``height`` pixels. With ``embedded``
     the module takes bytes (0…255, as floats) and normalises inside; else it takes bytes × ``1/255``.
     ``stride``: width and height are multiples of it. ``dynamic``: the model also runs at other sizes.
+    ``dynamic_batch``: the module takes any number of pictures at once.
     """
 
     width: int
@@ -40,6 +41,7 @@ class PictureInput:
     embedded: bool
     stride: int = 1
     dynamic: bool = True
+    dynamic_batch: bool = False
     pad_value: int = 114
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
@@ -61,6 +63,7 @@ class PictureInput:
             "scale": 1.0 if self.embedded else 1 / 255,
             "embedded_preprocessing": self.embedded,
             "dynamic_spatial": self.dynamic,
+            "dynamic_batch": self.dynamic_batch,
             "stride": self.stride,
         }
 
@@ -69,12 +72,13 @@ class PictureInput:
 class Network:
     """One network, ready to be written in any format.
 
-    The module takes float32 ``[1, 3, height, width]`` and returns the tensors of ``output_names`` in order;
-    for a detector its decoding is in the submodule ``decode``, which quantisation leaves alone. ``reference``
-    runs the original as its framework does, with its own preprocessing: what is converted is compared with it.
+    The module takes float32 ``[n, 3, height, width]`` (n is 1 unless ``input.dynamic_batch``) and returns the tensors
+    of ``output_names`` in order; for a detector its decoding is in the submodule ``decode``, which quantisation leaves
+    alone. ``reference`` runs the original on one picture as its framework does, with its own preprocessing: what is
+    converted is compared with it.
     ``original`` is the framework's model, for targets that need more than the module. ``openvino`` makes the
-    OpenVINO model where that needs no PyTorch. ``name`` is for people and events, ``package_name`` begins the name of
-    the directory.
+    OpenVINO model where that needs no PyTorch. ``name`` is for people and
+    events, ``package_name`` begins the name of the directory.
     """
 
     name: str

@@ -58,6 +58,7 @@ def prepare(picture: Picture, spec: PictureInput) -> Picture:
 
 
 def as_tensor(picture: Picture, spec: PictureInput) -> np.ndarray:
-    """Return what the module is fed: float32 ``[1, 3, height, width]``."""
-    planes = np.ascontiguousarray(picture.transpose(2, 0, 1)[None], np.float32)
+    """Return what the module is fed: float32 ``[n, 3, height, width]``, of a picture or of ``n`` stacked ones."""
+    stack = picture if picture.ndim == 4 else picture[None]
+    planes = np.ascontiguousarray(stack.transpose(0, 3, 1, 2), np.float32)
     return planes if spec.embedded else planes / np.float32(255)

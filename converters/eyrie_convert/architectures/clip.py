@@ -29,7 +29,7 @@ ALIASES = {
 
 
 class CLIPEmbedding(nn.Module):
-    """Bytes as float32 ``[1, 3, side, side]`` to an embedding ``[1, dimension]`` of length 1."""
+    """Bytes as float32 ``[n, 3, side, side]`` to embeddings ``[n, dimension]`` of length 1."""
 
     def __init__(self, model: Any, mean: Any, std: Any):
         super().__init__()
@@ -63,7 +63,9 @@ class CLIP(Architecture):
             make_module=lambda: CLIPEmbedding(tower, mean, std).eval(),
             reference=_Reference(tower, mean, std),
             reference_name=f"PyTorch, {loaded.source['name']}",
-            input=PictureInput(side, side, "center_crop", "bicubic", embedded=True, mean=mean, std=std),
+            input=PictureInput(
+                side, side, "center_crop", "bicubic", embedded=True, dynamic_batch=True, mean=mean, std=std
+            ),
             output_names=["embedding"],
             output={
                 "kind": "embedding",

@@ -17,7 +17,7 @@ class Normalise(nn.Module):
         self.register_buffer("shift", (-torch.tensor(mean, dtype=torch.float64).view(1, 3, 1, 1) / deviation).float())
 
     def forward(self, images: Tensor) -> Tensor:
-        """Normalise bytes given as float32 ``[1, 3, height, width]``."""
+        """Normalise bytes given as float32 ``[n, 3, height, width]``."""
         return images * self.factor + self.shift
 
 
@@ -33,7 +33,7 @@ class Resize(nn.Module):
         self.side, self.mode, self.crop = side, mode, crop
 
     def forward(self, images: Tensor) -> Tensor:
-        """Resize bytes given as float32 ``[1, 3, height, width]``."""
+        """Resize bytes given as float32 ``[n, 3, height, width]``."""
         if self.crop:
             rows, columns = torch.as_tensor(images.shape[2]), torch.as_tensor(images.shape[3])
             side = torch.minimum(rows, columns)

@@ -32,7 +32,7 @@ RESAMPLING = {2: "bilinear", 3: "bicubic"}
 
 
 class ViTClassifier(nn.Module):
-    """Bytes as float32 ``[1, 3, side, side]`` to probabilities ``[1, classes]`` and the ``k`` best of them."""
+    """Bytes as float32 ``[n, 3, side, side]`` to probabilities ``[n, classes]`` and the ``k`` best of them."""
 
     def __init__(self, model: Any, mean: Any, std: Any, k: int):
         super().__init__()
@@ -66,7 +66,7 @@ class ViT(Architecture):
         k = min(options.top_k, classes)
         mean, std = transformers_hub.normalisation(loaded.preprocessor, MEAN, STD)
         how = RESAMPLING.get(loaded.preprocessor.get("resample", 2), "bilinear")
-        spec = PictureInput(side, side, "stretch", how, embedded=True, mean=mean, std=std)
+        spec = PictureInput(side, side, "stretch", how, embedded=True, dynamic_batch=True, mean=mean, std=std)
         if loaded.random:
             _spread(network, spec)
         names = ["probabilities", "top_k_scores", "top_k_indices"]

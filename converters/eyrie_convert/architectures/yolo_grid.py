@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class Decode(nn.Module):
-    """From the head's feature maps to ``[1, 4 + classes, N]``: centre and size in pixels, then scores.
+    """From the head's feature maps to ``[n, 4 + classes, N]``: centre and size in pixels, then scores.
 
     Each side of a box is a distribution over ``bins`` distances from the anchor, in strides, whose mean counts
     (distribution focal loss, https://arxiv.org/abs/2006.04388, as in Ultralytics' ``Detect``).
@@ -33,8 +33,8 @@ class Decode(nn.Module):
             anchors.append(grid.flatten(1))
             strides.append(torch.ones_like(grid[:1]).flatten(1) * stride)
         distribution = torch.cat([level.flatten(2) for level in boxes], 2)
-        _, _, count = distribution.shape
-        distance = (distribution.view(1, 4, self.bins, count).softmax(2) * self.distances).sum(2)
+        pictures, _, count = distribution.shape
+        distance = (distribution.view(pictures, 4, self.bins, count).softmax(2) * self.distances).sum(2)
         near, far = distance.split(2, 1)
         anchor = torch.cat(anchors, 1).unsqueeze(0)
         first, last = anchor - near, anchor + far
@@ -43,7 +43,7 @@ class Decode(nn.Module):
 
 
 class YOLOGrid(nn.Module):
-    """A detector that takes float32 ``[1, 3, height, width]`` (RGB, 0 to 1) and answers as ``Decode`` says."""
+    """A detector that takes float32 ``[n, 3, height, width]`` (RGB, 0 to 1) and answers as ``Decode`` says."""
 
     def __init__(self, model: Any):
         super().__init__()

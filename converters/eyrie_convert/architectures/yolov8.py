@@ -67,7 +67,9 @@ class YOLOv8(Architecture):
             make_module=lambda: YOLOGrid(fused).eval(),
             reference=_Reference(original),
             reference_name=f"PyTorch, {source['name']}",
-            input=PictureInput(width, height, "letterbox", "bilinear", embedded=False, stride=stride),
+            input=PictureInput(
+                width, height, "letterbox", "bilinear", embedded=False, stride=stride, dynamic_batch=True
+            ),
             output_names=["output0"],
             output=package.yolo_output("output0", labels),
             labels=labels,

@@ -73,7 +73,7 @@ class CoreMLConverter(ModelConverter):
             metadata={"short_description": f"{network.name}, to {network.task}", "license": network.source["license"]},
         )
         # The package takes an image as it is, and scales it itself.
-        taken = {"dynamic_spatial": False, "layout": "nhwc", "element_type": "u8"}
+        taken = {"dynamic_spatial": False, "dynamic_batch": False, "layout": "nhwc", "element_type": "u8"}
         fields: dict[str, Any] = {"input": {**taken, "embedded_preprocessing": True, "scale": 1.0}}
         if detects:
             nms = network.nms or {}
@@ -114,7 +114,9 @@ class CoreMLConverter(ModelConverter):
         size = (network.input.height, network.input.width)
         return GridForCoreML(network.module, size) if network.original is None else CoreMLYOLO(network.original, size)
 
-    def _runner(self, directory: Path, network: Network, size: tuple[int, int] | None = None) -> Runner:
+    def _runner(
+        self, directory: Path, network: Network, size: tuple[int, int] | None = None, *, batch: bool = False
+    ) -> Runner:
         package = MILReference(directory / PACKAGE)
 
         def run(picture: Picture) -> Answers:

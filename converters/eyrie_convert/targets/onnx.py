@@ -28,10 +28,11 @@ OPSET = 18
 
 
 class ONNXConverter(ModelConverter):
-    """Writes ONNX packages, whose height and width stay open."""
+    """Writes ONNX packages, whose batch, height and width stay open."""
 
     target = Target.ONNX
     keeps_size_open = True
+    keeps_batch_open = True
 
     def _export(self, network: Network, directory: Path) -> Export:
         model = to_onnx(network)
@@ -47,23 +48,28 @@ class ONNXConverter(ModelConverter):
         onnx.save(model, directory / "model.onnx")
         return Export(["model.onnx"], INPUT, tools=("onnx", "onnxruntime", *network.tools))
 
-    def _runner(self, directory: Path, network: Network, size: tuple[int, int] | None = None) -> Runner:
+    def _runner(
+        self, directory: Path, network: Network, size: tuple[int, int] | None = None, *, batch: bool = False
+    ) -> Runner:
         path = directory / "model.onnx"
         # Eyrie runs ONNX through OpenVINO, and of quantised models the two do not make quite the same.
         if self.quantised is None:
             return ONNXRunner(path, network.input, network.output_names)
         size = size or (network.input.width, network.input.height)
-        return OpenVINORunner(path, network.input, network.output_names, size)
+        return OpenVINORunner(path, network.input, network.output_names, size, batch)
 
 
 def to_onnx(network: Network) -> onnx.ModelProto:
-    """Return the network as an ONNX model with open height and width."""
+    """Return the network as an ONNX model with open batch, height and width if it can have them."""
     spec = network.input
     example = torch.zeros(1, 3, spec.height, spec.width)
     buffer = io.BytesIO()
-    axes = {}
+    axes: dict[str, dict[int, str]] = {name: {} for name in (INPUT, *network.output_names)}
+    if spec.dynamic_batch:
+        axes = {name: {0: "batch"} for name in axes}
     if spec.dynamic and not spec.embedded:
-        axes = {INPUT: {2: "height", 3: "width"}, network.output_names[0]: {2: "anchors"}}
+        axes[INPUT] |= {2: "height", 3: "width"}
+        axes[network.output_names[0]] |= {2: "anchors"}
     previous = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -115,7 +121,10 @@ def with_resize(model: onnx.ModelProto, network: Network) -> onnx.ModelProto:
         node("Add", ["resize/from", "resize/side"], ["resize/to"])
         node("Slice", [source, "resize/from", "resize/to", constant("axes", [2, 3], np.int64)], ["resize/square"])
         source = "resize/square"
-    size = constant("target", [1, 3, spec.height, spec.width], np.int64)
+    # The number of pictures is the input's.
+    node("Shape", [source], ["resize/stack"], start=0, end=2)
+    size = "resize/target"
+    node("Concat", ["resize/stack", constant("side_by_side", [spec.height, spec.width], np.int64)], [size], axis=0)
     cubic = {"cubic_coeff_a": -0.5} if spec.interpolation == "bicubic" else {}
     node(
         "Resize",
@@ -128,13 +137,14 @@ def with_resize(model: onnx.ModelProto, network: Network) -> onnx.ModelProto:
     )
     low, high = constant("low", 0.0, np.float32), constant("high", 255.0, np.float32)
     node("Clip", ["resize/picture", low, high], [inner])
+    batch = "batch" if spec.dynamic_batch else 1
     graph = model.graph
     merged = [*nodes, *graph.node]
     del graph.node[:]
     graph.node.extend(merged)
     graph.initializer.extend(constants)
     del graph.input[:]
-    graph.input.append(helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, [1, 3, "height", "width"]))
+    graph.input.append(helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, [batch, 3, "height", "width"]))
     return model
 
 

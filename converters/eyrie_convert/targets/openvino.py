@@ -17,10 +17,11 @@ INPUT = "images"
 
 
 class OpenVINOConverter(ModelConverter):
-    """Writes OpenVINO packages, whose height and width stay open."""
+    """Writes OpenVINO packages, whose batch, height and width stay open."""
 
     target = Target.OPENVINO
     keeps_size_open = True
+    keeps_batch_open = True
 
     def _export(self, network: Network, directory: Path) -> Export:
         model = to_openvino(network)
@@ -32,13 +33,15 @@ class OpenVINOConverter(ModelConverter):
         ov.save_model(model, directory / "model.xml", compress_to_fp16=self.precision is Precision.FLOAT16)
         return Export(["model.xml", "model.bin"], INPUT, tools=("openvino", *network.tools))
 
-    def _runner(self, directory: Path, network: Network, size: tuple[int, int] | None = None) -> Runner:
+    def _runner(
+        self, directory: Path, network: Network, size: tuple[int, int] | None = None, *, batch: bool = False
+    ) -> Runner:
         size = size or (network.input.width, network.input.height)
-        return OpenVINORunner(directory / "model.xml", network.input, network.output_names, size)
+        return OpenVINORunner(directory / "model.xml", network.input, network.output_names, size, batch)
 
 
 def to_openvino(network: Network) -> ov.Model:
-    """Return the network as an OpenVINO model, with open height and width if it can have them."""
+    """Return the network as an OpenVINO model, with open batch, height and width if it can have them."""
     if network.openvino is not None:
         return network.openvino()
     import torch
@@ -50,12 +53,11 @@ def to_openvino(network: Network) -> ov.Model:
         module = torch.nn.Sequential(Resize(spec.width, spec.interpolation, crop=spec.resize == "center_crop"), module)
     example = torch.zeros(1, 3, spec.height, spec.width)
     with torch.no_grad(), warnings.catch_warnings():
-        # What tracing cannot follow is found by the comparison afterwards, at two sizes.
+        # What tracing cannot follow is found by the comparison afterwards, at two sizes and for batches of several.
         warnings.simplefilter("ignore")
         module(example)
-        model = ov.convert_model(
-            module, example_input=example, input=[1, 3, -1, -1] if spec.dynamic else [1, 3, spec.height, spec.width]
-        )
+        shape = [-1 if spec.dynamic_batch else 1, 3, *([-1, -1] if spec.dynamic else [spec.height, spec.width])]
+        model = ov.convert_model(module, example_input=example, input=shape)
     model.inputs[0].get_tensor().set_names({INPUT})
     for output, name in zip(model.outputs, network.output_names, strict=True):
         output.get_tensor().set_names({name})
