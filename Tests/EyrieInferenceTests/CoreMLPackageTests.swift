@@ -1,3 +1,4 @@
+import EyrieTestSupport
 import Foundation
 import Testing
 
@@ -91,6 +92,27 @@ struct CoreMLPackageTests {
     #expect(embedding.output.dimension == 512)
     #expect(embedding.output.normalized == true)
     #expect(embedding.output.shape == [1, 512])
+  }
+
+  @Test func textEmbeddingsAreCheckedHereToo() throws {
+    var file = SafetensorsBuilder()
+    file.metadata = ["schema": "eyrie.text_embeddings/1"]
+    file.tensors["text_embeddings"] = .f32([2, 3], [1, 0, 0, 0, 0, -1])
+    try directory.write(try file.data(), "texts.safetensors")
+    func load(dimension: Int) throws -> ModelDescription {
+      try write(
+        """
+        "task": "embed", "input": {"width": 224, "height": 224},
+        "output": {"kind": "embedding", "names": ["embedding"], "dimension": \(dimension),
+          "zero_shot": {"labels": ["a", "b"], "embeddings": "texts.safetensors", "logit_scale": 100}}
+        """)
+      return try ModelPackage.load(directory.root)
+    }
+    let model = try load(dimension: 3)
+    #expect(model.output.zeroShot?.labels == ["a", "b"])
+    #expect(try TextEmbeddings.load(for: model)?.values == [1, 0, 0, 0, 0, -1])
+    let error = #expect(throws: ModelError.self) { try load(dimension: 4) }
+    #expect(error?.code == .corrupt)
   }
 
   @Test func whatIsMissingIsNamed() throws {
