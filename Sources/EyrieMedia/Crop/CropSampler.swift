@@ -79,13 +79,11 @@ public final class CropSampler {
     let stride = (width + PixelWriter.blockWidth + 7) / 8 * 8
     let size = stride * PlaneResampler.rows
     let outputs = try reserve(components, size * 3, Int16.self, frame)
-    if source.layout.componentCount == 1 {
-      // No colours.
-      (outputs + size).update(repeating: 0, count: 2 * size)
-    }
+    let hasColours = source.layout.componentCount > 1
     var first = 0
     while first < height {
       let count = min(PlaneResampler.rows, height &- first)
+      if !hasColours { (outputs + size).update(repeating: 0, count: 2 * size) }
       for group in source.layout.groups {
         try resample(
           group, frame, planes, first: first, count: count, width: width, to: outputs, stride: stride)

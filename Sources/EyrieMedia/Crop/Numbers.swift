@@ -19,6 +19,26 @@ extension SIMD8<Int16> {
     Int16(truncatingIfNeeded: (Int32(a) &* Int32(b)) &>> 16)
   }
 
+  /// The 32-bit products.
+  @inline(__always)
+  static func product(_ a: Numbers, _ b: Numbers) -> SIMD8<Int32> {
+    SIMD8<Int32>(
+      Int32(a[0]) &* Int32(b[0]), Int32(a[1]) &* Int32(b[1]), Int32(a[2]) &* Int32(b[2]),
+      Int32(a[3]) &* Int32(b[3]), Int32(a[4]) &* Int32(b[4]), Int32(a[5]) &* Int32(b[5]),
+      Int32(a[6]) &* Int32(b[6]), Int32(a[7]) &* Int32(b[7]))
+  }
+
+  /// The upper halves of sums of products, rounded down.
+  @inline(__always)
+  init(upperHalvesOf sums: SIMD8<Int32>) {
+    self.init(
+      Self.upperHalf(sums[0]), Self.upperHalf(sums[1]), Self.upperHalf(sums[2]), Self.upperHalf(sums[3]),
+      Self.upperHalf(sums[4]), Self.upperHalf(sums[5]), Self.upperHalf(sums[6]), Self.upperHalf(sums[7]))
+  }
+
+  @inline(__always)
+  private static func upperHalf(_ sum: Int32) -> Int16 { Int16(truncatingIfNeeded: sum &>> 16) }
+
   /// Cut to what a byte can hold; for numbers above −32513.
   @inline(__always)
   var byte: Numbers {

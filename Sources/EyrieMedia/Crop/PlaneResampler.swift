@@ -9,6 +9,9 @@
 struct PlaneResampler {
   /// Rows that are made together.
   static let rows = 8
+  /// With more samples in a sum their products are added up whole: weights become so small that all products of a
+  /// plain surface lose the same by rounding.
+  static let longSum = 48
   /// Below so many samples in a row there is nothing for a vector to load.
   static let smallestRow = 8
 

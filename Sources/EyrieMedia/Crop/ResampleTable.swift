@@ -6,7 +6,8 @@
 /// touches do, as if these had been cut out first.
 ///
 /// Colours that pixels share are first spread over them, bilinearly, as FFmpeg does before it makes RGB: sample j
-/// of 2ˢ pixels lies in their middle. Both steps are linear, so that one table holds what they amount to.
+/// of m lies at (j + ½)·n ÷ m among n pixels, also where the last one has fewer to share it. Both steps are linear,
+/// so that one table holds what they amount to.
 final class ResampleTable {
   /// Weights add up to this, exactly.
   static let unit = 1 << 14
@@ -56,6 +57,7 @@ final class ResampleTable {
     let highest = min(max(Int((axis.high - Self.edgeTolerance).rounded(.up)), lowest + 1), size)
     let capacity = min(Int(support.rounded(.up)) * 2 + 1, highest - lowest) + 3
     let samples = (size + (1 << shift) - 1) >> shift
+    let perPixel = Double(samples) / Double(size)
     guard let starts = startBytes.reserve(axis.count, of: Int32.self),
       let taps = tapBytes.reserve(axis.count, of: Int32.self),
       let weights = weightBytes.reserve(axis.count * capacity, of: Int16.self),
@@ -75,7 +77,7 @@ final class ResampleTable {
       }
       Self.weigh(from, to &- from, center, 1 / filterScale, filter, exact)
       var line = Line(start: from, count: to &- from, weights: exact)
-      if shift > 0 { line.share(among: shift, samples: samples, scratch: exact + capacity) }
+      if shift > 0 { line.share(samples, perPixel: perPixel, scratch: exact + capacity) }
       let at = output &* capacity
       let (start, length) = line.round(to: weights + at)
       starts[output] = Int32(truncatingIfNeeded: start)
@@ -132,8 +134,7 @@ final class ResampleTable {
     var weights: UnsafeMutablePointer<Double>
 
     /// From weights of pixels to those of the samples that they share.
-    mutating func share(among shift: Int, samples: Int, scratch: UnsafeMutablePointer<Double>) {
-      let perPixel = 1 / Double(1 << shift)
+    mutating func share(_ samples: Int, perPixel: Double, scratch: UnsafeMutablePointer<Double>) {
       let last = samples - 1
       let before = (Double(start) + 0.5) * perPixel - 0.5
       let base = max(Int(before.rounded(.down)), 0)

@@ -15,14 +15,24 @@ enum ScalarSteps {
       var at = window.start
       while at < window.end {
         var line = lines
-        var sum = taps / 2
         var tap = 0
-        while tap < taps {
-          sum &+= (samples.scalar(line, at) &* Int(weights[tap])) &>> 16
-          line += plane.rowBytes
-          tap &+= 1
+        if taps > PlaneResampler.longSum {
+          var sum = 1 << 14
+          while tap < taps {
+            sum &+= samples.scalar(line, at) &* Int(weights[tap])
+            line += plane.rowBytes
+            tap &+= 1
+          }
+          to.pointee = Int16(truncatingIfNeeded: sum &>> 15)
+        } else {
+          var sum = taps / 2
+          while tap < taps {
+            sum &+= (samples.scalar(line, at) &* Int(weights[tap])) &>> 16
+            line += plane.rowBytes
+            tap &+= 1
+          }
+          to.pointee = Int16(truncatingIfNeeded: sum &+ sum)
         }
-        to.pointee = Int16(truncatingIfNeeded: sum &+ sum)
         to += 8
         at &+= 1
       }
@@ -42,12 +52,22 @@ enum ScalarSteps {
       var row = 0
       while row < rowCount {
         var at = start + row
-        var sum = taps / 2
+        let isLong = taps > PlaneResampler.longSum
+        var sum = isLong ? 1 << 15 : taps / 2
         var tap = 0
-        while tap < taps {
-          sum &+= (Int(at.pointee) &* Int(weights[tap])) &>> 16
-          at += step &* 8
-          tap &+= 1
+        if isLong {
+          while tap < taps {
+            sum &+= Int(at.pointee) &* Int(weights[tap])
+            at += step &* 8
+            tap &+= 1
+          }
+          sum = sum &>> 16
+        } else {
+          while tap < taps {
+            sum &+= (Int(at.pointee) &* Int(weights[tap])) &>> 16
+            at += step &* 8
+            tap &+= 1
+          }
         }
         output.numbers[row &* output.stride &+ column] = Int16(truncatingIfNeeded: sum)
         row &+= 1

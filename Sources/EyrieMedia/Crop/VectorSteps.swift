@@ -27,6 +27,7 @@ enum VectorSteps {
     _ plane: PlaneResampler.Plane, _ samples: Samples, _ table: ResampleTable.Entries, _ row: Int, _ at: Int
   ) -> Numbers {
     let taps = Int(table.taps[row])
+    guard taps <= PlaneResampler.longSum else { return long(plane, samples, table, row, at) }
     let weights = table.weights + row &* table.stride
     var line = plane.base + Int(table.starts[row]) &* plane.rowBytes
     var sum = Numbers(all: Int16(truncatingIfNeeded: taps / 2))
@@ -35,6 +36,21 @@ enum VectorSteps {
       line += plane.rowBytes
     }
     return sum &+ sum
+  }
+
+  /// The same of many rows.
+  @inline(never)
+  private static func long<Samples: PlaneResampler.Samples>(
+    _ plane: PlaneResampler.Plane, _ samples: Samples, _ table: ResampleTable.Entries, _ row: Int, _ at: Int
+  ) -> Numbers {
+    let weights = table.weights + row &* table.stride
+    var line = plane.base + Int(table.starts[row]) &* plane.rowBytes
+    var sum = SIMD8<Int32>(repeating: 1 << 14)
+    for tap in 0..<Int(table.taps[row]) {
+      sum &+= Numbers.product(samples.load(line, at), Numbers(all: weights[tap]))
+      line += plane.rowBytes
+    }
+    return Numbers(upperHalvesOf: sum &+ sum)
   }
 
   static func rows(
@@ -61,6 +77,7 @@ enum VectorSteps {
     _ columns: UnsafeRawPointer, _ step: Int, _ table: ResampleTable.Entries, _ column: Int
   ) -> Numbers {
     let taps = Int(table.taps[column])
+    guard taps <= PlaneResampler.longSum else { return long(columns, step, table, column) }
     let weights = table.wide + column &* table.stride
     var at = columns + Int(table.starts[column]) &* step &* 16
     var sum = Numbers(all: Int16(truncatingIfNeeded: taps / 2))
@@ -69,6 +86,21 @@ enum VectorSteps {
       at += step &* 16
     }
     return sum
+  }
+
+  /// The same of many columns.
+  @inline(never)
+  private static func long(
+    _ columns: UnsafeRawPointer, _ step: Int, _ table: ResampleTable.Entries, _ column: Int
+  ) -> Numbers {
+    let weights = table.wide + column &* table.stride
+    var at = columns + Int(table.starts[column]) &* step &* 16
+    var sum = SIMD8<Int32>(repeating: 1 << 15)
+    for tap in 0..<Int(table.taps[column]) {
+      sum &+= Numbers.product(at.loadUnaligned(as: Numbers.self), weights[tap])
+      at += step &* 16
+    }
+    return Numbers(upperHalvesOf: sum)
   }
 
   /// Eight vectors of eight.
