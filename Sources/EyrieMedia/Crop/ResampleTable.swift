@@ -15,13 +15,9 @@ final class ResampleTable {
   /// A region that came from 32-bit floats may miss the edge of a pixel by so much.
   private static let edgeTolerance = 1e-3
 
-  /// Outputs.
-  private(set) var count = 0
   /// The samples that anything is made of.
   private(set) var first = 0
   private(set) var end = 0
-  /// Weights of one output are so many places apart from those of the next.
-  private(set) var stride = 0
 
   private let startBytes = ScratchBuffer()
   private let tapBytes = ScratchBuffer()
@@ -64,7 +60,7 @@ final class ResampleTable {
       let wide = wideBytes.reserve(isWide ? axis.count * capacity : 1, of: SIMD8<Int16>.self),
       let exact = exactBytes.reserve(2 * capacity, of: Double.self)
     else { return false }
-    (count, stride, first, end) = (axis.count, capacity, samples, 0)
+    (first, end) = (samples, 0)
     entries = Entries(starts: starts, taps: taps, weights: weights, wide: wide, stride: capacity)
     var output = 0
     while output < axis.count {
