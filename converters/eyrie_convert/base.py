@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from eyrie_convert import golden, package, pictures, quantised
+from eyrie_convert import golden, package, pictures, quantised, zero_shot
 from eyrie_convert.download import say
 from eyrie_convert.errors import ConversionError, unforeseen
 from eyrie_convert.network import Answers, Architecture, Network, Picture, Runner
@@ -63,6 +63,8 @@ class ModelConverter(ABC):
             say(f"writing {directory.name} ({self.precision.value})")
             with unforeseen(f"writing {directory.name}"):
                 export = self._export(network, work)
+                if network.zero_shot is not None:
+                    export.files.append(network.zero_shot.write(work))
             say(f"comparing {directory.name} with the original")
             with unforeseen(f"comparing {directory.name}"):
                 report = self._validate_model(work)
@@ -104,6 +106,7 @@ class ModelConverter(ABC):
             report = quantised.validate(network, self.quantised, self._runner(path, network))
             if self._takes_batches(network):
                 self._validate_quantised_batch(report, path, network, self.quantised)
+            self._validate_zero_shot(report, path, network, self.quantised.calibration.held_out)
             return report
         chosen = [*pictures.bundled(), *((each.name, pictures.read(each)) for each in self.options.pictures)]
         report = ValidationReport(
@@ -121,6 +124,7 @@ class ModelConverter(ABC):
             for stack in (prepared[:1], prepared[:BATCH]):
                 self._compare_stack(report, network, runner(np.stack(stack)), expected[: len(stack)])
             report.inputs += f"; one by one, and {BATCH} at once"
+        self._validate_zero_shot(report, path, network, prepared)
         if report.passed and self.keeps_size_open and network.input.dynamic:
             self._validate_other_size(report, path, network)
         return report
@@ -144,6 +148,15 @@ class ModelConverter(ABC):
             got = self._runner(path, network, size)(picture)
             self._compare(report, network, got, network.reference(picture))
         report.inputs += f"; {name} at {size[0]}x{size[1]}"
+
+    def _validate_zero_shot(
+        self, report: ValidationReport, path: Path, network: Network, prepared: list[Picture]
+    ) -> None:
+        if network.zero_shot is None:
+            return
+        runner = self._runner(path, network)
+        embeddings = [runner(picture)["embedding"] for picture in prepared]
+        zero_shot.validate(report, path, network.zero_shot, embeddings, prepared, self.precision)
 
     def _validate_quantised_batch(
         self, report: ValidationReport, path: Path, network: Network, model: Quantised

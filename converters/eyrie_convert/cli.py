@@ -16,6 +16,7 @@ examples:
   eyrie-convert yolo yolov8n --output-dir models --target coreml,openvino,onnx
   eyrie-convert yolo best.pt --target openvino --precision int8 --calibration street.mp4
   eyrie-convert clip ViT-B/32 --target coreml
+  eyrie-convert clip ViT-B/32 --labels labels.txt --prompt "a photo of a {}." --prompt "a {} in the street"
   eyrie-convert darknet my.weights --cfg my.cfg --labels my.names
   eyrie-convert check
   eyrie-convert bench models/yolo-v8n-openvino models/yolo-v8n-openvino-int8

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from eyrie_convert.options import ConversionOptions
+    from eyrie_convert.zero_shot import ZeroShot
 
 Picture = NDArray[np.uint8]
 """Height × width × 3 bytes, RGB."""
@@ -77,7 +78,7 @@ class Network:
     alone. ``reference`` runs the original on one picture as its framework does, with its own preprocessing: what is
     converted is compared with it.
     ``original`` is the framework's model, for targets that need more than the module. ``openvino`` makes the
-    OpenVINO model where that needs no PyTorch. ``name`` is for people and
+    OpenVINO model where that needs no PyTorch. ``zero_shot`` has the labels of a CLIP model. ``name`` is for people and
     events, ``package_name`` begins the name of the directory.
     """
 
@@ -98,6 +99,7 @@ class Network:
     random_weights: bool = False
     nms: dict[str, Any] | None = None
     tools: tuple[str, ...] = ()
+    zero_shot: ZeroShot | None = None
 
     @cached_property
     def module(self) -> nn.Module:

@@ -63,7 +63,8 @@ class ConversionOptions:
     ``size`` is the input's (width, height) in pixels; ``None`` takes the architecture's own.
     ``trust_checkpoint`` allows a checkpoint to be unpickled that holds more than weights: that runs whatever
     code is in it. ``calibration`` is a video or a folder of pictures, for INT8. ``labels`` replaces the class
-    names that the model brings. ``pictures`` are what the result is checked on besides those that come with
+    names that the model brings; for CLIP they are what it is to tell apart, each in all of ``prompts`` (of which
+    none is "a photo of a {}."). ``pictures`` are what the result is checked on besides those that come with
     this package.
     """
 
@@ -72,6 +73,7 @@ class ConversionOptions:
     trust_checkpoint: bool = False
     calibration: Path | None = None
     labels: list[str] | None = None
+    prompts: tuple[str, ...] = ()
     pictures: tuple[Path, ...] = field(default=())
     top_k: int = 5
 

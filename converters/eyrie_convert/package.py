@@ -134,8 +134,12 @@ def clean_labels(labels: list[str]) -> list[str]:
 
     Control characters and halves of surrogate pairs become spaces; what is empty then is named by its index.
     """
-    cleaned = ["".join(each if each.isprintable() else " " for each in label).strip() for label in labels]
-    return [label or f"class_{index}" for index, label in enumerate(cleaned)]
+    return [label or f"class_{index}" for index, label in enumerate(map(printable, labels))]
+
+
+def printable(text: str) -> str:
+    """Return a text with spaces for control characters and halves of surrogate pairs, and none around it."""
+    return "".join(each if each.isprintable() else " " for each in text).strip()
 
 
 def slug(text: str) -> str:

@@ -147,7 +147,7 @@ def _classes(report: ValidationReport, got: Answers, expected: Answers, *, exact
     report.worse("error", "sum_of_probabilities", float(np.abs(found.sum(-1) - 1).max()), 1e-4 if exact else 5e-3)
     for k in (1, 5):
         if wanted.shape[1] >= k:
-            report.worse("agreement", f"top_{k}", _same_best(found[0], wanted[0], k, 2 * limit), 1.0)
+            report.worse("agreement", f"top_{k}", same_best(found[0], wanted[0], k, 2 * limit), 1.0)
     # The built-in top-k, against the probabilities that the same package gives.
     indices, scores = got["top_k_indices"].astype(np.int64), got["top_k_scores"].astype(np.float64)
     inside = (indices >= 0) & (indices < found.shape[1])
@@ -159,7 +159,7 @@ def _classes(report: ValidationReport, got: Answers, expected: Answers, *, exact
     report.worse("error", "top_k_order", float(np.abs(scores[0] - best).max()), 1e-6 if exact else 2e-3)
 
 
-def _same_best(found: np.ndarray, wanted: np.ndarray, k: int, margin: float) -> float:
+def same_best(found: np.ndarray, wanted: np.ndarray, k: int, margin: float) -> float:
     """Return 1 if the ``k`` best classes are the same; those that tie within ``margin`` may change places."""
     least = np.sort(wanted)[-k]
     chosen = np.argsort(-found, kind="stable")[:k]

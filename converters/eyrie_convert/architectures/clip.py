@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from eyrie_convert import package
-from eyrie_convert.architectures import transformers_hub
+from eyrie_convert.architectures import clip_text, transformers_hub
 from eyrie_convert.architectures.picture_modules import Normalise
 from eyrie_convert.errors import ConversionError
 from eyrie_convert.network import Answers, Architecture, Network, Picture, PictureInput
@@ -43,18 +43,27 @@ class CLIPEmbedding(nn.Module):
 
 
 class CLIP(Architecture):
-    """CLIP models of Hugging Face's ``transformers``; only the vision tower is loaded."""
+    """CLIP models of Hugging Face's ``transformers``; the vision tower alone, unless there are labels."""
 
     family = "clip"
 
     def load(self, model: str, options: ConversionOptions) -> Network:
         """Load ``ViT-B/32`` and its like, a name on the hub, a directory, or a ``config.json``."""
-        loaded = transformers_hub.load(model, "CLIPVisionModelWithProjection", "CLIPVisionConfig", ALIASES, "clip")
-        tower, side = loaded.model, loaded.model.config.image_size
+        if options.labels is None:
+            loaded = transformers_hub.load(model, "CLIPVisionModelWithProjection", "CLIPVisionConfig", ALIASES, "clip")
+            tower = loaded.model
+        else:
+            loaded = transformers_hub.load(model, "CLIPModel", "CLIPConfig", ALIASES, "clip")
+            tower = clip_text.vision_tower(loaded.model)
+        side = tower.config.image_size
         if options.size not in (None, (side, side)):
             raise ConversionError(f"{model} takes {side}x{side} pixels: its position embeddings fix the size")
         mean, std = transformers_hub.normalisation(loaded.preprocessor, MEAN, STD)
         dimension = tower.config.projection_dim
+        labels = None
+        if options.labels is not None:
+            tokenizer = transformers_hub.tokenizer(model, "CLIPTokenizer", ALIASES)
+            labels = clip_text.embed_labels(loaded.model, tokenizer, options.labels, options.prompts, mean, std)
         return Network(
             name=loaded.name,
             package_name=package_name("clip", loaded.name),
@@ -74,11 +83,13 @@ class CLIP(Architecture):
                 "dimension": dimension,
                 "normalized": True,
                 "top_k": None,
+                **({} if labels is None else {"zero_shot": labels.metadata()}),
             },
             source={**loaded.source, "framework": "pytorch", "version": None, "license": "unknown"},
             tools=("torch", "transformers"),
             original=tower,
             random_weights=loaded.random,
+            zero_shot=labels,
         )
 
 

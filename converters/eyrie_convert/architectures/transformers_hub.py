@@ -62,6 +62,7 @@ def load(name: str, class_name: str, config_class: str, aliases: dict[str, str],
                 f"{class_name} needs transformers ({error}): pip install 'eyrie-convert[{extra}]'"
             ) from error
         transformers.logging.set_verbosity_error()
+        transformers.logging.disable_progress_bar()
         model_class, configuration = getattr(transformers, class_name), getattr(transformers, config_class)
         path = Path(name)
         if path.is_file():
@@ -95,9 +96,14 @@ def _configuration(path: Path, fields: dict[str, Any], configuration: Any) -> An
     kind = fields.get("model_type", configuration.model_type)
     # A CLIP model's file has its vision tower's in it.
     nested = fields.get("vision_config") if kind == "clip" else None
-    if isinstance(nested, dict):
+    if isinstance(nested, dict) and configuration.model_type != "clip":
         fields = {**nested, "projection_dim": fields.get("projection_dim", nested.get("projection_dim", 512))}
         kind = configuration.model_type
+    if configuration.model_type == "clip" and kind != "clip":
+        raise ConversionError(
+            f"labels need CLIP's text tower, and {path} is the configuration of a {kind} model, which has none: give "
+            "the whole model (model_type clip)"
+        )
     if kind != configuration.model_type:
         raise ConversionError(
             f"{path} is the configuration of a {kind} model, and {configuration.model_type} is wanted"
@@ -115,6 +121,11 @@ def _check_configuration(made: Any) -> None:
     """Raise ValueError for what transformers accepts, and no network or no sense comes of."""
     from transformers.activations import ACT2FN
 
+    if made.model_type == "clip":
+        made.vision_config.projection_dim = made.projection_dim
+        _check_configuration(made.vision_config)
+        _check_text(made.text_config, ACT2FN)
+        return
     classes = getattr(made, "num_labels", 2) if made.model_type == "vit" else 2
     least = {"patch_size": 1, "hidden_size": 1, "num_attention_heads": 1, "intermediate_size": 1, "projection_dim": 1}
     for name, lowest in {**least, "image_size": made.patch_size if isinstance(made.patch_size, int) else 1}.items():
@@ -131,16 +142,27 @@ def _check_configuration(made: Any) -> None:
         raise ValueError(f"num_labels is {classes}: the probabilities of fewer than two classes say nothing")
 
 
+def _check_text(made: Any, activations: Any) -> None:
+    for name in ("vocab_size", "hidden_size", "num_attention_heads", "intermediate_size", "max_position_embeddings"):
+        value = getattr(made, name, 0)
+        if not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name} in text_config is {value!r}, not a number of at least 1")
+    if made.hidden_act not in activations:
+        raise ValueError(f"hidden_act in text_config is {made.hidden_act!r}, which is no activation")
+
+
 def _from_directory(path: Path, model_class: Any, configuration: Any) -> Loaded:
     fields = package.read_json(path / "config.json")
     if not isinstance(fields, dict):
         raise ConversionError(f"{path / 'config.json'} is no configuration")
-    _configuration(path / "config.json", fields, configuration)
+    made = _configuration(path / "config.json", fields, configuration)
     weights = [each for each in (path / "model.safetensors", path / "pytorch_model.bin") if each.is_file()]
     shards = sorted(path.glob("model-*.safetensors"))
     if not weights and not shards:
         raise ConversionError(f"{path} holds no model.safetensors and no pytorch_model.bin")
-    model = _load(model_class, str(path), str(path), local_files_only=True)
+    # Of a whole CLIP model the library itself takes the vision tower's idea of the projection, which may be another.
+    given = {"config": made} if made.model_type != fields.get("model_type", made.model_type) else {}
+    model = _load(model_class, str(path), str(path), local_files_only=True, **given)
     digest = package.sha256(weights[0]) if weights else package.sha256(shards[0])
     source = {"name": (weights or shards)[0].name, "sha256": digest, "origin": None}
     return Loaded(model, path.resolve().name, source, _preprocessor(path), random=False)
@@ -202,7 +224,55 @@ def _load(model_class: Any, place: str, name: str, **options: Any) -> Any:
             f"{name} has no weights for {len(keys)} tensors of {model_class.__name__} ({keys[0]}, …): it is another "
             "kind of model, or damaged"
         )
-    return model.eval()
+    return model.eval().float()
+
+
+TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json")
+
+
+def tokenizer(name: str, class_name: str, aliases: dict[str, str]) -> Any:
+    """Return the tokenizer of a model that ``load`` has loaded: from its directory, beside its ``config.json``, or hub.
+
+    Raises ConversionError if its files are not there: the library would make one that knows no words.
+    """
+    path = Path(name)
+    with _quiet():
+        import transformers
+
+        if path.exists():
+            directory = path.parent if path.is_file() else path
+        else:
+            directory = _tokenizer_from_hub(aliases.get(name.lower(), name))
+        held = {each for each in TOKENIZER_FILES if directory is not None and (directory / each).is_file()}
+        if "tokenizer.json" not in held and not held >= {"vocab.json", "merges.txt"}:
+            where = f"beside {path}" if path.is_file() else f"in {name}"
+            raise ConversionError(
+                f"labels need the model's tokenizer, and there is none {where}: tokenizer.json, or vocab.json and "
+                "merges.txt, as published with the model"
+            )
+        try:
+            return getattr(transformers, class_name).from_pretrained(str(directory), local_files_only=True)
+        except Exception as error:
+            raise ConversionError(f"cannot load the tokenizer in {directory}: {first_line(error)}") from error
+
+
+def _tokenizer_from_hub(repository: str) -> Path | None:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+
+    directory = None
+    for name in TOKENIZER_FILES:
+        try:
+            directory = Path(hf_hub_download(repository, name)).parent
+        except LocalEntryNotFoundError as error:
+            raise ConversionError(
+                f"cannot get {name} of {repository}: the Hugging Face hub cannot be reached, and it is not in its cache"
+            ) from error
+        except EntryNotFoundError:
+            continue
+        except Exception as error:
+            raise ConversionError(f"cannot get {name} of {repository} from the hub: {first_line(error)}") from error
+    return directory
 
 
 def _preprocessor(directory: Path) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from eyrie_convert import package
 from eyrie_convert.errors import ConversionError, UsageError
 
 
-def add_common(parser: argparse.ArgumentParser) -> None:
-    """Add what every conversion takes."""
+def add_common(parser: argparse.ArgumentParser, labels: str = "class names") -> None:
+    """Add what every conversion takes; ``labels`` says what those are."""
     parser.add_argument(
         "--output-dir",
         type=Path,
@@ -34,7 +34,7 @@ def add_common(parser: argparse.ArgumentParser) -> None:
         metavar="VIDEO|DIR",
         help="int8: a video or a folder of pictures like those the model will see",
     )
-    parser.add_argument("--labels", type=Path, metavar="FILE", help="class names, one a line ('coco': the 80 of COCO)")
+    parser.add_argument("--labels", type=Path, metavar="FILE", help=f"{labels}, one a line ('coco': the 80 of COCO)")
     parser.add_argument(
         "--picture",
         type=Path,

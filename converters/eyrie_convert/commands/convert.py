@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from eyrie_convert import zero_shot
 from eyrie_convert.base import ModelConverter
 from eyrie_convert.commands.arguments import add_common, labels_of, size_of
 from eyrie_convert.commands.results import Result, table
@@ -23,7 +24,8 @@ ABOUT = {
     "clip": (
         "convert CLIP's vision tower",
         "MODEL: ViT-B/32, ViT-B/16, ViT-L/14; a name on the Hugging Face hub; a directory with config.json and "
-        "weights; or a config.json alone, for random weights.",
+        "weights; or a config.json alone, for random weights. With --labels the package also tells labels apart, which "
+        "takes the whole model with its tokenizer.",
     ),
     "vit": (
         "convert a ViT image classifier",
@@ -45,7 +47,15 @@ def add(commands: argparse._SubParsersAction, family: str) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("model", metavar="MODEL")
-    add_common(parser)
+    add_common(parser, "what the model is to tell apart" if family == "clip" else "class names")
+    if family == "clip":
+        parser.add_argument(
+            "--prompt",
+            action="append",
+            default=[],
+            metavar="TEXT",
+            help="where a label goes into a text, as {}; of several the embeddings are averaged (a photo of a {}.)",
+        )
     if family == "vit":
         parser.add_argument("--top-k", type=int, default=5, metavar="N", help="classes that the model itself picks (5)")
     parser.set_defaults(run=lambda arguments: run(family, arguments))
@@ -68,12 +78,15 @@ def convert_all(architecture: Architecture, arguments: argparse.Namespace) -> No
         size=size_of(arguments.size),
         trust_checkpoint=arguments.trust_checkpoint,
         calibration=arguments.calibration,
-        labels=labels_of(arguments.labels),
+        labels=_labels(architecture, arguments),
+        prompts=tuple(zero_shot.check_prompts(getattr(arguments, "prompt", []))),
         pictures=tuple(arguments.picture),
         top_k=getattr(arguments, "top_k", 5),
     )
     if options.top_k < 1:
         raise UsageError(f"--top-k is {options.top_k}, not at least 1")
+    if options.prompts and options.labels is None:
+        raise UsageError("--prompt is for labels: give them with --labels FILE")
     # Mistakes in the options are found before a large model is loaded.
     converters = [for_target(each, architecture, options, _coreml(each, options, arguments)) for each in targets]
     say(f"loading {arguments.model}")
@@ -89,6 +102,14 @@ def convert_all(architecture: Architecture, arguments: argparse.Namespace) -> No
         print("\n" + measure_and_save(made))
     if any(each.directory is None for each in results):
         raise ReportedError("a conversion failed")
+
+
+def _labels(architecture: Architecture, arguments: argparse.Namespace) -> list[str] | None:
+    path = arguments.labels
+    # CLIP's are no names for what it knows already, and every one costs: there is more to check.
+    if architecture.family == "clip" and path is not None and str(path) != "coco":
+        return zero_shot.read_labels(path)
+    return labels_of(path)
 
 
 def convert_network(converters: list[ModelConverter], network: Network, output_dir: Path) -> list[Result]:
