@@ -344,3 +344,24 @@ def test_a_tokenizer_of_another_model_is_refused(tmp_path):
     for name in TEXT.keys() - {"num_hidden_layers"}:
         write_config(tmp_path / "clip", len(tokens), **{name: 0})
         refused(config, rf"cannot use .*config.json: .*(?:{name} in text_config is 0|division|zero)")
+
+
+def test_the_tokenizer_of_a_model_on_the_hub(clip, monkeypatch):
+    """Without the network, what the cache has is enough, or one line says that it is not."""
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    from eyrie_convert.architectures import transformers_hub
+
+    held = {"vocab.json", "merges.txt"}
+
+    def cached(repository, name):
+        if name not in held:
+            raise LocalEntryNotFoundError("the network is down")
+        return str(clip / name)
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", cached)
+    known = transformers_hub.tokenizer("ViT-B/32", "CLIPTokenizer", {"vit-b/32": "openai/clip"})
+    assert known("cat")["input_ids"] == transformers.CLIPTokenizer.from_pretrained(clip)("cat")["input_ids"]
+    held.clear()
+    with pytest.raises(ConversionError, match=r"cannot get the tokenizer of openai/clip: .* cannot be reached"):
+        transformers_hub.tokenizer("ViT-B/32", "CLIPTokenizer", {"vit-b/32": "openai/clip"})

@@ -260,18 +260,21 @@ def _tokenizer_from_hub(repository: str) -> Path | None:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
-    directory = None
+    directory = unreachable = None
     for name in TOKENIZER_FILES:
         try:
             directory = Path(hf_hub_download(repository, name)).parent
         except LocalEntryNotFoundError as error:
-            raise ConversionError(
-                f"cannot get {name} of {repository}: the Hugging Face hub cannot be reached, and it is not in its cache"
-            ) from error
+            unreachable = error  # the cache may have the others, which are enough
         except EntryNotFoundError:
             continue
         except Exception as error:
             raise ConversionError(f"cannot get {name} of {repository} from the hub: {first_line(error)}") from error
+    if directory is None and unreachable is not None:
+        raise ConversionError(
+            f"cannot get the tokenizer of {repository}: the Hugging Face hub cannot be reached, and it is not in its "
+            "cache"
+        ) from unreachable
     return directory
 
 
