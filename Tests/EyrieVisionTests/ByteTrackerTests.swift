@@ -140,6 +140,16 @@ struct TrackerRun {
     }
   }
 
+  @Test func aBicycleDoesNotTakeTheIdentityOfAPersonWhoIsMissed() throws {
+    var run = TrackerRun(try TrackerSettings())
+    let person = detection(120, 100, width: 50, height: 130, class: 0)
+    let bicycle = detection(100, 150, width: 90, height: 100, class: 1)
+    for frame in 0..<10 { run.update([person], seconds: Double(frame) / 30) }
+    // They overlap by 0.35, more than a match needs within a class.
+    #expect(run.update([bicycle], seconds: 10.0 / 30).ids == [nil])
+    #expect(run.update([bicycle, person], seconds: 11.0 / 30).ids == [2, 1])
+  }
+
   @Test func timeThatStandsOrGoesBackBreaksNothing() throws {
     var run = TrackerRun(try TrackerSettings())
     for (frame, seconds) in [0, 0.03, 0.03, 0.01, 0.07, -50, -49.97, -49.93, 1e9, 1e9 + 0.03].enumerated() {
