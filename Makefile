@@ -2,11 +2,12 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-convert build demo test test-assets test-swift test-swift-release test-converters test-docker replay-docker lint bench bench-live format clean
+.PHONY: help setup setup-dev setup-convert build demo test test-assets test-swift test-swift-release test-converters test-docker replay-docker lint bench bench-live bench-classify format clean
 
 MODEL ?= yolov3-tiny
 VIDEO ?= .cache/media/bikes.mp4
 MODEL_DIR ?= .cache/models/yolov3-tiny
+CLASSIFIER_DIR ?= models/vit-b-16-openvino
 PYTHON := .cache/venv/bin/python
 RUFF := .cache/venv/bin/ruff
 SWIFT_FILES := Sources Tests Package.swift
@@ -73,6 +74,9 @@ bench: build test-assets ## Compare the pipeline with inference alone (VIDEO=FIL
 
 bench-live: build test-assets ## Measure how sources share a detector, and latency under overload (MODEL_DIR=DIR)
 	@$(ENV) scripts/bench_live.py --model $(MODEL_DIR)
+
+bench-classify: build ## Measure what classifying tracked people costs (MODEL_DIR=DIR CLASSIFIER_DIR=DIR)
+	@$(ENV) scripts/bench_classify.py --model $(MODEL_DIR) --classifier $(CLASSIFIER_DIR)
 
 format: setup-dev ## Rewrite the sources in the house style
 	swift format format --in-place --recursive $(SWIFT_FILES)

@@ -79,9 +79,9 @@ struct AgreementTests {
 }
 
 #if DEBUG
-  private let isOptimised = false
+  let isOptimised = false
 #else
-  private let isOptimised = true
+  let isOptimised = true
 #endif
 
 /// How far two detectors say the same: partners are of one class with IoU ≥ 0.85, each used once.

@@ -3,6 +3,7 @@ import EyrieGraph
 import EyrieInference
 import EyrieMedia
 import EyrieTestSupport
+import EyrieVision
 import Foundation
 import Testing
 
@@ -119,11 +120,15 @@ struct PipelineFileCommandTests {
     #expect(FileManager.default.fileExists(atPath: scratch.path("s.json")))
   }
 
-  @Test("runs each example", arguments: ["short", "file", "camera"])
+  @Test("runs each example", arguments: ["short", "file", "camera", "people"])
   func examples(name: String) async throws {
     let scratch = try Scratch()
     try await Clip.pattern(scratch.path("clip.mp4"), frames: 5)
+    let classifier = DetectorKindTests.model(
+      input: [1, 3, 32, 32], outputs: [([1, 3], [0.1, 0.6, 0.3])],
+      metadata: [("task", "classify"), ("names", "{0: 'child', 1: 'worker', 2: 'cyclist'}")])
     let environment = [
+      "EYRIE_CLASSIFIER": try scratch.write(Array(classifier), to: "classifier.onnx"),
       "CAMERA_URL": scratch.path("clip.mp4"), "EYRIE_VIDEO": scratch.path("clip.mp4"),
       "EYRIE_MODEL": TinyDetector.path, "EYRIE_PUBLISH": "ipc://\(scratch.path("socket"))",
       "EYRIE_EVENTS": scratch.path("events.jsonl"),
@@ -131,6 +136,13 @@ struct PipelineFileCommandTests {
     let result = try await Tool(path: "/usr/bin/env").run(
       environment.map { "\($0.key)=\($0.value)" } + [Tool.eyrie.path, "run", Fixture.url(of: name).path])
     #expect(result.code == 0, "\(result.errors)")
+    guard name == "people" else { return }
+    // The person in the middle is known by the third frame, and the car is not looked at.
+    let last = try #require(try EventLog(path: scratch.path("events.jsonl")).detections.last)
+    #expect(
+      last.detections.map(\.label) == ["person", "car"] && Set(last.detections.map(\.trackID)) == [1, 2])
+    #expect(last.detections[0].classifications?.map(\.label) == ["worker", "cyclist"])
+    #expect(last.detections[1].classifications == nil)
   }
 
   @Test(
@@ -163,6 +175,62 @@ struct PipelineFileCommandTests {
     let gate = events.detections.filter { $0.source.value == "gate" }
     #expect(!gate.isEmpty && gate.allSatisfy { $0.frame.isMultiple(of: 2) })
     #expect(!(result.output + result.errors).contains("p@ss"))
+  }
+
+  @Test("plans what is behind detectors, in the order in which it is joined")
+  func objectStages() throws {
+    let plan = try Fixture.file(
+      """
+      sources: {cam: {input: a.mp4}}
+      stages:
+        embed: {from: classify, model: e, batch: 3, timeout: 2s, encoding: array}
+        classify: {from: {name: track, capacity: 9}, model: c, 'on': [person], top_k: 5, min_confidence: 0.5, padding: 0.1,
+          min_box: 20, refresh: 5s, batch_timeout: 50ms, requests: 2, precision: f32}
+        track: {from: detect, low_confidence: 0.2, new_track_confidence: 0.6, confirm_after: 3, max_lost: 5s, match_iou: 0.3}
+        detect: {from: cam, model: m, every: 4, class_confidence: {car: 0.5}, nms: {groups: [[car, bus]]}}
+      sinks: {jsonl: {from: embed, path: e.jsonl}, raw: {kind: jsonl, from: track, path: t.jsonl}}
+      """
+    ).plan()
+    let detector = try #require(plan.detectors.first)
+    #expect(
+      detector.every == 4 && detector.classConfidence == ["car": 0.5] && detector.groups == [["car", "bus"]])
+    #expect(detector.weakConfidence.map { abs($0 - 0.2) < 1e-6 } == true)
+    #expect(plan.objectStages.map(\.name) == ["track", "classify", "embed"])
+    guard case .track(let settings) = plan.objectStages[0].work,
+      case .look(let classify) = plan.objectStages[1].work, case .look(let embed) = plan.objectStages[2].work,
+      case .classify(5, 0.5) = classify.purpose, case .embed(.crops, .array) = embed.purpose
+    else {
+      Issue.record("\(plan.objectStages)")
+      return
+    }
+    #expect(settings.newTrackConfidence == 0.6 && settings.confirmAfter == 3 && settings.maxLost == 5)
+    #expect(settings.matchIoU == 0.3)
+    #expect(plan.objectStages[1].edges.first?.capacity == 9)
+    #expect(
+      classify.on == ["person"] && classify.padding == 0.1 && classify.minBox == 20 && classify.refresh == 5)
+    #expect(classify.batchTimeout == .milliseconds(50) && classify.timeout == nil)
+    #expect(
+      classify.compile.batch == 8 && classify.compile.requestCount == 2 && classify.compile.precision == .f32)
+    #expect(embed.compile.batch == 3 && embed.timeout == .seconds(2) && embed.minBox == 16)
+    #expect(plan.detectors(behind: ["embed"]) == ["detect"] && plan.lastStage(behind: "detect") == "embed")
+  }
+
+  @Test("refuses detections that come twice")
+  func twoWays() throws {
+    let file = try Fixture.file(
+      """
+      sources: {cam: {input: a.mp4}}
+      stages:
+        detect: {from: cam, model: m}
+        classify: {from: detect, model: c}
+        embed: {from: detect, model: e}
+      sinks:
+        jsonl: {from: [classify, embed], path: e.jsonl}
+      """)
+    let failure = #expect(throws: EyrieFailure.self) { try file.plan() }
+    #expect(
+      failure?.description.hasPrefix("p.yaml:7: sinks.jsonl: gets each frame of detect twice, on two ways")
+        == true)
   }
 
   /// Values of options that take no number.

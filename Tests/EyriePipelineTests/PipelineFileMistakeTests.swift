@@ -143,6 +143,10 @@ struct PipelineFileMistakeTests {
     .detect(
       "confidence by label", "class_confidence: {person: 2}",
       "4:60: stages.detect.class_confidence.person: found the number 2, expected a number from 0 to 1"),
+    .detect(
+      "frames without detections and without a tracker", "every: 2", inSchema: false,
+      "4:33: stages.detect.every: leaves frames without detections, but sinks.jsonl takes them as they are: expected a "
+        + "stage of kind track between, or 'every' at the source"),
     .sink(
       "no kind", "out: {from: detect, path: a}",
       "6:8: sinks.out.kind: is missing, expected zeromq, jsonl or annotate"),

@@ -9,12 +9,13 @@ enum PipelineFileFixture {
   static let folder = SharedMaterial.package.appendingPathComponent("pipelines")
 
   /// The examples that ship with Eyrie, each of which runs.
-  static let examples = ["short", "file", "camera", "cameras"]
+  static let examples = ["short", "file", "camera", "cameras", "people"]
 
   /// What the examples take from the environment.
   static let environment = [
     "CAMERA_URL": "rtsp://admin:hunter2@camera.example/stream", "CAMERA_PASSWORD": "p@ss:w/rd#?%",
-    "ENTRANCE_HOST": "10.0.0.1", "YARD_HOST": "10.0.0.2", "GATE_HOST": "10.0.0.3",
+    "EYRIE_CLASSIFIER": "models/vit-openvino", "ENTRANCE_HOST": "10.0.0.1", "YARD_HOST": "10.0.0.2",
+    "GATE_HOST": "10.0.0.3",
   ]
 
   static func example(_ name: String) throws -> String {

@@ -66,12 +66,17 @@ struct PipelineFileTests {
     #expect(detect.maxDetections == 100)
     #expect(detect.suppression?.iou == 0.625)
     #expect(detect.suppression?.groups == [["car", "truck"], ["cat"]])
-    guard case .classify(let classify) = definition.stages[4].options,
+    #expect(detect.every == 1)
+    guard case .track(let track) = definition.stages[3].options,
+      case .classify(let classify) = definition.stages[4].options,
       case .embed(let embed) = definition.stages[5].options
     else {
-      Issue.record("classify and embed have lost their options")
+      Issue.record("track, classify and embed have lost their options")
       return
     }
+    #expect(track.lowConfidence == 0.125 && track.newTrackConfidence == 0.5 && track.confirmAfter == 3)
+    #expect(track.maxLost == 4 && track.matchIoU == 0.25)
+    #expect(classify.crops.batchTimeout == 0.02 && classify.crops.timeout == 0.5)
     #expect(classify.crops.on == ["car"])
     #expect(classify.crops.padding == 0.125)
     #expect(classify.crops.minBox == 32)
@@ -125,7 +130,14 @@ struct PipelineFileTests {
         classes: [person, "car"]
         max_detections: 1e2
         nms: {iou: 0.625, class_agnostic: false, groups: [[car, truck], [cat]]}
-      track: {from: objects}
+        every: 1
+      track:
+        from: objects
+        low_confidence: 0.125
+        new_track_confidence: 0.5
+        confirm_after: 3
+        max_lost: 4s
+        match_iou: 0.25
       classify:
         from: track
         model: c
@@ -134,6 +146,8 @@ struct PipelineFileTests {
         min_box: 32
         batch: 8
         refresh: 5s
+        batch_timeout: 20ms
+        timeout: 500ms
         top_k: 3
         min_confidence: 0.5
       embed: {from: classify, model: e, of: crops, encoding: base64}

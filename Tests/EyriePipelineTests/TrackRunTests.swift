@@ -194,4 +194,24 @@ struct TrackRunTests {
     }
     #expect(states.count <= 3)
   }
+
+  /// Six people come one by one to a table, stand there and leave: counted by eye.
+  @Test(
+    "counts the people of a video as a person does, within one",
+    .enabled(if: SharedMaterial.isPresent, Comment(rawValue: SharedMaterial.absence)),
+    .enabled(if: isOptimised, "runs in release: swift test -c release"), arguments: [1, 3])
+  func people(every: Int) async throws {
+    let scratch = try Scratch()
+    var options = RunOptions(
+      input: SharedMaterial.path("media/one-by-one-person-detection.mp4"),
+      model: SharedMaterial.path("models/yolov8n_int8_openvino_model"))
+    options.classes = ["person"]
+    options.every = every
+    options.track = true
+    options.jsonl = scratch.path("events.jsonl")
+    let summary = try await DetectionRun(options).run(stop: StopSignal(), reporter: .silent)
+    let tracks = try #require(summary.sources.first?.value.tracks)
+    print("people in one-by-one-person-detection.mp4, every \(every): \(tracks) identities, 6 seen")
+    #expect((5...7).contains(tracks))
+  }
 }

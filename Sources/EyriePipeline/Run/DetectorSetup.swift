@@ -51,7 +51,7 @@ struct DetectorSetup: Sendable {
         iou: Float(plan.iou ?? model.nms.iou ?? 0.45), suppression: suppression,
         maxDetections: plan.maxDetections ?? model.nms.maxDetections ?? 300, classes: classes,
         // A head that suppresses by itself does so within classes: what is asked for beyond that is left to do.
-        suppressesEndToEnd: plan.groups != nil || plan.classAgnostic == true)
+        suppressesEndToEnd: plan.groups != nil)
       // What does not fit is refused before the run. A shape that varies is looked at with each output.
       if !model.output.shape.contains(where: { $0 < 0 }) { _ = try head(of: model.output.shape) }
     } catch {
