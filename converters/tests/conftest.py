@@ -3,6 +3,7 @@
 import json
 import os
 import struct
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -186,3 +187,22 @@ class Conversions:
 def conversions(tmp_path_factory):
     """Return the small networks and their packages."""
     return Conversions(tmp_path_factory.mktemp("conversions"))
+
+
+@pytest.fixture(scope="session")
+def eyrie():
+    """Return the built command, or skip."""
+    root = Path(__file__).parents[2]
+    places = [root / ".build" / "release", root / ".build-release-tests" / "release", root / ".build" / "debug"]
+    built = [place / "eyrie" for place in places if (place / "eyrie").is_file()]
+    if named := os.environ.get("EYRIE_BINARY"):
+        built = [Path(named)]
+    if not built:
+        pytest.skip("needs the built command: make build")
+    # The one that was built last: an older one may not know today's packages.
+    newest = max(built, key=lambda path: path.stat().st_mtime)
+
+    def run(*arguments):
+        return subprocess.run([newest, *map(str, arguments)], capture_output=True, text=True, check=False)
+
+    return run

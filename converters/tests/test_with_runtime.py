@@ -1,7 +1,6 @@
 """From PyTorch through a package to the Swift runtime: the two sides agree on the file that is between them."""
 
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -17,24 +16,6 @@ pytest.importorskip("torch", reason="needs PyTorch")
 ROOT = Path(__file__).parents[2]
 # The street scene and the faces that Ultralytics ships with its package, and what a person sees there.
 SEEN = {"bus.jpg": {"bus": 1, "person": 4}, "zidane.jpg": {"person": 2, "tie": 1}}
-
-
-@pytest.fixture(scope="module")
-def eyrie():
-    """Return the built command, or skip."""
-    places = [ROOT / ".build" / "release", ROOT / ".build-release-tests" / "release", ROOT / ".build" / "debug"]
-    built = [place / "eyrie" for place in places if (place / "eyrie").is_file()]
-    if named := os.environ.get("EYRIE_BINARY"):
-        built = [Path(named)]
-    if not built:
-        pytest.skip("needs the built command: make build")
-    # The one that was built last: an older one may not know today's packages.
-    newest = max(built, key=lambda path: path.stat().st_mtime)
-
-    def run(*arguments):
-        return subprocess.run([newest, *map(str, arguments)], capture_output=True, text=True, check=False)
-
-    return run
 
 
 @pytest.mark.parametrize("target", ["openvino", "onnx"])

@@ -40,7 +40,13 @@ def natural_crops(count: int, seed: int = 0) -> list[np.ndarray]:
     return found
 
 
-def write_vit(directory: Path, size: str = "small", crops: list[np.ndarray] | None = None, seed: int = 0) -> Path:
+def write_vit(
+    directory: Path,
+    size: str = "small",
+    crops: list[np.ndarray] | None = None,
+    seed: int = 0,
+    sharpness: float = SHARPNESS,
+) -> Path:
     """Write ``config.json``, ``preprocessor_config.json`` and ``model.safetensors``, alike for the same arguments.
 
     ``crops`` are what the last layer is fitted to (natural ones if not given): a hundred or more, like those that the
@@ -64,7 +70,7 @@ def write_vit(directory: Path, size: str = "small", crops: list[np.ndarray] | No
     network = transformers.ViTForImageClassification(config).eval()
     features = _features(network, natural_crops(CROPS) if crops is None else crops)
     with torch.no_grad():
-        weight, bias = _fitted(features)
+        weight, bias = _fitted(features, sharpness)
         network.classifier.weight.copy_(torch.from_numpy(weight))
         network.classifier.bias.copy_(torch.from_numpy(bias))
     directory.mkdir(parents=True, exist_ok=True)
@@ -87,8 +93,8 @@ def _features(network, crops: list[np.ndarray]) -> np.ndarray:
     return np.stack(found)
 
 
-def _fitted(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return weight and bias of the last layer: logits are ``SHARPNESS × (x·c − |c|² ÷ 2)`` for the clusters' centres.
+def _fitted(features: np.ndarray, sharpness: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return weight and bias of the last layer: logits are ``sharpness × (x·c − |c|² ÷ 2)`` for the clusters' centres.
 
     That is the squared distance to each centre but for what all have in common.
     """
@@ -96,8 +102,8 @@ def _fitted(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     _, spread, directions = np.linalg.svd(features - mean, full_matrices=False)
     scaled = directions[:DIRECTIONS] * (np.sqrt(len(features)) / spread[:DIRECTIONS, None])
     centres = _centres((features - mean) @ scaled.T)
-    weight = SHARPNESS * centres @ scaled
-    return weight, -weight @ mean - SHARPNESS * np.square(centres).sum(1) / 2
+    weight = sharpness * centres @ scaled
+    return weight, -weight @ mean - sharpness * np.square(centres).sum(1) / 2
 
 
 def _centres(points: np.ndarray) -> np.ndarray:
