@@ -44,7 +44,8 @@ struct CropTests {
     #expect(!isLook(memory.decide(1, at: second / 2) { quality(9999) }))
     #expect(!isLook(memory.decide(1, at: 2 * second) { quality(120) }))
     #expect(isLook(memory.decide(1, at: 2 * second) { quality(151) }))
-    #expect(!isLook(memory.decide(1, at: 5 * second - 1) { quality(100) }))
+    // The first time, somewhere in the second half of the interval.
+    #expect(!isLook(memory.decide(1, at: 5 * second / 2) { quality(100) }))
     #expect(isLook(memory.decide(1, at: 5 * second) { quality(100) }))
     // The old result holds until the new one is there.
     let next = CropTicket(pool.take())
@@ -59,6 +60,28 @@ struct CropTests {
     #expect(isLook(memory.decide(1, at: 6 * second) { quality(151) }))
     // What failed is no result to fall back on; the one before still is.
     #expect(memory.remember(CropTicket(pool.take()), of: 1, quality: quality(1), at: 6 * second) === first)
+  }
+
+  @Test("of tracks that appear together are looked at again one by one, each after 'refresh'")
+  func spreading() {
+    var memory = TrackMemory(refresh: 4)
+    var looks: [Int: [Int64]] = [:]
+    for time in stride(from: 0, to: 20 * second, by: Int(second / 10)) {
+      for track in 1...10 where isLook(memory.decide(track, at: time, quality: { quality(1) })) {
+        let ticket = CropTicket(pool.take())
+        _ = memory.remember(ticket, of: track, quality: quality(1), at: time)
+        ticket.settle(.result(.labels([])))
+        looks[track, default: []].append(time)
+      }
+    }
+    #expect(looks.count == 10)
+    for times in looks.values {
+      #expect(times[0] == 0 && times[1] >= 2 * second && times[1] <= 4 * second)
+      #expect(zip(times.dropFirst(), times.dropFirst(2)).allSatisfy { $1 - $0 == 4 * second })
+    }
+    // No two of the ten in one frame, once they have been spread.
+    let later = looks.values.flatMap { $0.dropFirst() }
+    #expect(Set(later).count == later.count)
   }
 
   @Test("of tracks that are long gone are forgotten")

@@ -126,7 +126,9 @@ struct PipelineFileCommandTests {
     try await Clip.pattern(scratch.path("clip.mp4"), frames: 5)
     let classifier = DetectorKindTests.model(
       input: [1, 3, 32, 32], outputs: [([1, 3], [0.05, 0.65, 0.3])],
-      metadata: [("task", "classify"), ("names", "{0: 'child', 1: 'worker', 2: 'cyclist'}")])
+      metadata: [
+        ("author", "Ultralytics"), ("task", "classify"), ("names", "{0: 'child', 1: 'worker', 2: 'cyclist'}"),
+      ])
     let environment = [
       "EYRIE_CLASSIFIER": try scratch.write(Array(classifier), to: "classifier.onnx"),
       "CAMERA_URL": scratch.path("clip.mp4"), "EYRIE_VIDEO": scratch.path("clip.mp4"),

@@ -1,5 +1,7 @@
 """The runtime's labels of objects in a video against PyTorch's: decoding, cropping, resizing, batching, inference.
 
+A ViT, whose crops are stretched, and CLIP with labels of its own, whose crops are resized and cut as transformers does.
+
 The reference cuts the same boxes out of frames that FFmpeg decoded, resizes them with Pillow and runs the original
 network in PyTorch. So everything between a packet and a label is compared.
 """
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.clip_models import write_clip
 from tests.conftest import SHARED
 from tests.varied_vit import SIDE, write_vit
 
@@ -43,12 +46,12 @@ def frames(video):
             yield np.frombuffer(raw, np.uint8).reshape(shape)
 
 
-def detections(eyrie, folder, video, detector, classifier=None):
-    """Run the runtime; return the detections of each frame."""
+def detections(eyrie, folder, video, detector, classifier=None, **options):
+    """Run the runtime, perhaps with a classifier and its options; return the detections of each frame."""
     last, stages = "detect", {"detect": {"from": "video", "model": str(detector), "confidence": 0.05}}
     if classifier:
         stages["classify"] = {"from": "detect", "model": str(classifier), "precision": "f32", "top_k": 8}
-        stages["classify"] |= {"padding": PADDING, "min_box": MIN_BOX, "batch": 8}
+        stages["classify"] |= {"padding": PADDING, "min_box": MIN_BOX, "batch": 8, **options}
         last = "classify"
     events = folder / "events.jsonl"
     pipeline = {
@@ -64,8 +67,8 @@ def detections(eyrie, folder, video, detector, classifier=None):
     return {event["frame"]: event["detections"] for event in found if event["type"] == "detections"}
 
 
-def cut(frame, box):
-    """Return the crop that a classifier is to see."""
+def part_of(frame, box):
+    """Return the whole pixels around what a classifier is to see, and where in them that is."""
     height, width = frame.shape[:2]
     left = max(0, box["x"] - PADDING * box["width"])
     top = max(0, box["y"] - PADDING * box["height"])
@@ -73,7 +76,12 @@ def cut(frame, box):
     bottom = min(height, box["y"] + (1 + PADDING) * box["height"])
     x, y = int(np.floor(left)), int(np.floor(top))
     part = Image.fromarray(frame[y : int(np.ceil(bottom)), x : int(np.ceil(right))])
-    inside = (left - x, top - y, right - x, bottom - y)
+    return part, (left - x, top - y, right - x, bottom - y)
+
+
+def cut(frame, box):
+    """Return the crop that a classifier is to see, stretched to its size."""
+    part, inside = part_of(frame, box)
     return np.asarray(part.resize((SIDE, SIDE), Image.Resampling.BILINEAR, box=inside))
 
 
@@ -141,3 +149,54 @@ def test_labels_are_pytorchs(eyrie, tmp_path, video, detector):
     assert len(best) >= 4
     assert not wrong
     assert largest <= TOLERANCE
+
+
+def centred(part, inside):
+    """Return what CLIP is to see of a part of a picture: the shorter side brought to 224, the middle of the longer."""
+    width, height = inside[2] - inside[0], inside[3] - inside[1]
+    short = min(width, height)
+    size = tuple(SIDE if side == short else int(SIDE * side / short) for side in (width, height))
+    left, top = ((side - SIDE) // 2 for side in size)
+    resized = part.resize(size, Image.Resampling.BICUBIC, box=inside)
+    return np.asarray(resized.crop((left, top, left + SIDE, top + SIDE)))
+
+
+def test_clip_tells_labels_as_transformers_does(eyrie, tmp_path):
+    video, detector = PLACES[0].values
+    if not video.exists() or not detector.exists():
+        pytest.skip("needs the demo's video and detector: make test-assets")
+    from transformers import CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
+
+    from eyrie_convert.converters import convert_clip
+
+    labels = ["car", "person", "hog", "otter by the car"]
+    directory = write_clip(tmp_path / "clip", weights=True).parent
+    package = convert_clip(str(directory), tmp_path / "models", target="openvino", labels=labels)
+    found = detections(eyrie, tmp_path, video, detector, package, top_k=len(labels))
+    network = CLIPModel.from_pretrained(directory).eval()
+    tokenizer = CLIPTokenizer.from_pretrained(directory)
+    tokens = tokenizer([f"a photo of a {label}." for label in labels], return_tensors="pt", padding=True)
+    processor = CLIPImageProcessorPil()
+    mean, std = (np.array(each).reshape(3, 1, 1) for each in (processor.image_mean, processor.image_std))
+    differences, shapes = [], set()
+    for index, picture in zip(range(60), frames(video), strict=False):
+        for each in found.get(index, []):
+            if "classifications" not in each:
+                continue
+            part, inside = part_of(picture, each["box"])
+            # What is meant by the crop of a box is what the library's own processor makes of whole pixels.
+            whole = centred(part, (0, 0, *part.size)).transpose(2, 0, 1)
+            assert np.allclose((whole / 255 - mean) / std, processor(images=part)["pixel_values"][0], atol=1e-5)
+            pixels = ((centred(part, inside).transpose(2, 0, 1) / 255 - mean) / std)[None].astype(np.float32)
+            with torch.no_grad():
+                answer = (
+                    network(pixel_values=torch.from_numpy(pixels), **tokens).logits_per_image.softmax(-1)[0].numpy()
+                )
+            scores = {one["label"]: one["confidence"] for one in each["classifications"]}
+            differences.append(np.abs(np.array([scores[label] for label in labels]) - answer).max())
+            shapes.add(part.size[0] > part.size[1])
+    print(f"CLIP: {len(differences)} crops, largest difference of probabilities {max(differences):.4f}")
+    # Some are cut at their sides, and some at top and bottom.
+    assert len(differences) >= 40
+    assert shapes == {True, False}
+    assert max(differences) <= TOLERANCE

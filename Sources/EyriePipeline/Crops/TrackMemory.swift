@@ -1,7 +1,7 @@
 /// What was found out about the tracks of one source, so that each is looked at once and not in every frame.
 ///
-/// A track is looked at when it appears; again when its crop got clearly better, or when `refresh` has passed since;
-/// and again after a while where the look failed. All times are of the stream.
+/// A track is looked at when it appears; again when its crop got clearly better, or when `refresh` has passed since (the
+/// first time earlier); and again after a while where the look failed. All times are of the stream.
 struct TrackMemory {
   private struct Entry {
     var ticket: CropTicket
@@ -10,6 +10,8 @@ struct TrackMemory {
     var lookedAt: Int64
     var quality: CropQuality
     var seenAt: Int64
+    /// Whether it has been looked at once only.
+    var isFirst: Bool
   }
 
   enum Decision {
@@ -43,13 +45,21 @@ struct TrackMemory {
     let age = time - entry.lookedAt
     let outcome = entry.ticket.outcome
     // With a model that is too slow, looks must not pile up.
-    guard outcome != nil, age >= min(Self.shortestInterval, refresh ?? .max) else {
+    guard outcome != nil, age >= min(Self.shortestInterval, (refresh ?? .max) / 2) else {
       return .reuse(entry.ticket, before: entry.before)
     }
     if case .failed? = outcome { return .look }
-    if let refresh, age >= refresh { return .look }
+    if let refresh, age >= (entry.isFirst ? firstRefresh(of: track, refresh) : refresh) { return .look }
     if age >= Self.shortestInterval, quality().isClearlyBetter(than: entry.quality) { return .look }
     return .reuse(entry.ticket, before: entry.before)
+  }
+
+  /// Objects that appear together would be looked at together ever after, and the detector would get nothing done
+  /// meanwhile. So the first time comes earlier, at some place in the second half of the interval.
+  private func firstRefresh(of track: Int, _ refresh: Int64) -> Int64 {
+    // Multiples of the golden ratio lie evenly between 0 and 1, however many there are.
+    let fraction = (Double(track) * 0.618_033_988_749_895).truncatingRemainder(dividingBy: 1)
+    return refresh / 2 + Int64(Double(refresh / 2) * fraction)
   }
 
   /// What is known of a track without another look; nil for nothing.
@@ -63,7 +73,8 @@ struct TrackMemory {
   {
     let last = entries[track]
     let before = last.flatMap { $0.ticket.result == nil ? $0.before : $0.ticket }
-    entries[track] = Entry(ticket: ticket, before: before, lookedAt: time, quality: quality, seenAt: time)
+    entries[track] = Entry(
+      ticket: ticket, before: before, lookedAt: time, quality: quality, seenAt: time, isFirst: last == nil)
     if entries.count >= nextSweep {
       entries = entries.filter { time - $0.value.seenAt < Self.longestAbsence }
       nextSweep = max(64, entries.count * 2)
