@@ -166,6 +166,22 @@ struct CropTests {
     #expect(batcher.counts.crops == 4 && calls.next() == 5)
   }
 
+  @Test("have no room where so many wait that another would be late, and again when they were given up")
+  func room() throws {
+    let session = FakeClassifier.session(batch: 3) { _ in [1, 0, 0] }
+    let plan = CropModelPlan(name: "look", model: "fake", purpose: .classify(topK: 1, minConfidence: 0))
+    let batcher = CropBatcher(
+      session: session, head: try CropHead(session.model, texts: nil, plan: plan), batchTimeout: .zero
+    ) { _, _ in }
+    let tickets = (0..<12).map { _ in CropTicket(pool.take()) }
+    batcher.submit(Array(tickets.prefix(11)))
+    #expect(batcher.hasRoom)
+    batcher.submit(Array(tickets.suffix(1)))
+    #expect(!batcher.hasRoom)
+    tickets[5].settle(.failed(CropLoss.timedOut))
+    #expect(batcher.hasRoom)
+  }
+
   @Test("are settled when the run ends before their turn")
   func shutdown() async throws {
     let session = FakeClassifier.session { _ in

@@ -13,18 +13,16 @@ final class CropBatcher: Sendable {
     var crops = 0
   }
 
-  private struct Waiting {
-    let ticket: CropTicket
-    let since: ContinuousClock.Instant
-  }
-
   private struct State {
-    var queue: [Waiting] = []
+    var queue: [CropTicket] = []
     /// Given when there are so many crops.
     var calls: [Int: (minimum: Int, signal: StopSignal)] = [:]
     var lastCall = 0
     var counts = Counts()
   }
+
+  /// So many batches may wait for each that is under way.
+  private static let batchesAhead = 4
 
   private let session: InferenceSession
   private let head: CropHead
@@ -50,14 +48,23 @@ final class CropBatcher: Sendable {
 
   func submit(_ tickets: [CropTicket]) {
     guard !tickets.isEmpty else { return }
-    let now = ContinuousClock.now
     let signals = state.withLock { state -> [StopSignal] in
-      state.queue += tickets.map { Waiting(ticket: $0, since: now) }
+      state.queue += tickets
       let met = state.calls.filter { $0.value.minimum <= state.queue.count }
       for key in met.keys { state.calls[key] = nil }
       return met.values.map(\.signal)
     }
     for signal in signals { signal.request() }
+  }
+
+  /// Whether a crop that is sent now has a chance not to be late. Those of files wait as long as it takes.
+  var hasRoom: Bool {
+    let most = session.batch * session.requestCount * Self.batchesAhead
+    return state.withLock { state in
+      if state.queue.count < most { return true }
+      state.queue.removeAll { $0.outcome != nil }
+      return state.queue.count < most
+    }
   }
 
   /// Works until the task is cancelled: as many batches at once as there are infer requests. Then whoever still waits
@@ -70,7 +77,7 @@ final class CropBatcher: Sendable {
       defer { state.queue = [] }
       return state.queue
     }
-    for waiting in rest { waiting.ticket.settle(.failed(CropLoss.shutdown)) }
+    for ticket in rest { ticket.settle(.failed(CropLoss.shutdown)) }
   }
 
   private func work() async {
@@ -112,7 +119,7 @@ final class CropBatcher: Sendable {
     while batch.count < session.batch,
       let next = state.withLock({ $0.queue.isEmpty ? nil : $0.queue.removeFirst() })
     {
-      if let pixels = next.ticket.takePixels() { batch.append((next.ticket, pixels)) }
+      if let pixels = next.takePixels() { batch.append((next, pixels)) }
     }
     return batch
   }

@@ -1,3 +1,5 @@
+import EyrieGraph
+
 /// What became of the objects that a stage was to look at. Each that was seen in a frame is one of `answered`,
 /// `reused` and `dropped`.
 struct CropCounts: Sendable, Equatable {
@@ -37,6 +39,8 @@ enum CropLoss {
   static let inferenceFailed = "inference_failed"
   /// The model gave a number that is not finite.
   static let notFinite = "not_finite"
+  /// So many crops wait already that this one would be late in any case.
+  static let queueFull = LossReason.queueFull
   /// The frame went on without waiting any longer.
   static let timedOut = "timed_out"
   /// The run ended.

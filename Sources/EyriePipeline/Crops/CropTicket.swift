@@ -23,6 +23,8 @@ final class CropTicket: Sendable {
     var outcome: Outcome?
   }
 
+  /// When it was made, by the monotonic clock.
+  let since = ContinuousClock.now
   private let state: Mutex<State>
   private let settled = StopSignal()
 

@@ -33,7 +33,7 @@ struct CropDefinition: Sendable {
     "batch_timeout", 0...10, "How long a crop waits for others to be inferred with it. Default: 10ms.")
   private static let timeout = Field.duration(
     "timeout", 0.001...3600,
-    "How long a frame waits for its results, before it goes on without. Default: as long as it takes; of live sources 1s."
+    "How long a frame waits for a result before it goes on without. Default: as long as it takes; of live sources 1s, of their tracks 200ms."
   )
 
   static let fields: [any FieldDescription] = [on, padding, minBox, batch, refresh, batchTimeout, timeout]

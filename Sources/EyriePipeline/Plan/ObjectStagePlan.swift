@@ -41,11 +41,13 @@ struct CropModelPlan: Sendable {
   var refresh: Double?
   /// How long a crop waits for others to go with it.
   var batchTimeout = Duration.milliseconds(10)
-  /// How long a frame waits for its results; nil for as long as it takes, but of sources with a pace of their own
-  /// for `usualTimeout`.
+  /// How long a frame waits for a result, counted from when its crop was sent; nil for as long as it takes, but for
+  /// `liveTimeout` or `trackTimeout` where a source has a pace of its own.
   var timeout: Duration?
 
-  static let usualTimeout = Duration.seconds(1)
+  static let liveTimeout = Duration.seconds(1)
+  /// Of a track: what comes later goes out with its later frames.
+  static let trackTimeout = Duration.milliseconds(200)
   static let usualBatch = 8
 
   /// Whether it looks at frames and not at objects.
@@ -118,14 +120,18 @@ extension RunPlan {
         throw EyrieFailure(.usage, "--track: \(error)")
       }
     }
+    func addLook(_ name: String, _ model: String, _ purpose: CropModelPlan.Purpose) {
+      var look = CropModelPlan(name: name, model: model, purpose: purpose)
+      look.compile.precision = options.precision
+      add(name, .look(look))
+    }
     if let model = options.classify {
-      let purpose = CropModelPlan.Purpose.classify(
-        topK: ClassifyDefinition.usualTopK, minConfidence: ClassifyDefinition.usualMinConfidence)
-      add("classify", .look(CropModelPlan(name: "classify", model: model, purpose: purpose)))
+      addLook(
+        "classify", model,
+        .classify(
+          topK: ClassifyDefinition.usualTopK, minConfidence: ClassifyDefinition.usualMinConfidence))
     }
-    if let model = options.embed {
-      add("embed", .look(CropModelPlan(name: "embed", model: model, purpose: .embed(.crops, .base64))))
-    }
+    if let model = options.embed { addLook("embed", model, .embed(.crops, .base64)) }
     return stages
   }
 }

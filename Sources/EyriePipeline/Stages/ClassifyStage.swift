@@ -7,8 +7,8 @@ import EyrieGraph
 /// own wait no longer than `timeout`, and not at all where an earlier look at the track says something. Whatever the
 /// model does, the frame goes on: an object without a result is counted with the reason.
 actor ClassifyStage: TransformStage {
-  /// So many frames may wait at once: at 25 a second, those that come while a frame with many new objects waits.
-  nonisolated let concurrency = 16
+  /// So many frames may wait at once: those that several cameras give while a frame with many new objects waits.
+  nonisolated let concurrency = 32
 
   private let name: String
   private let plan: CropModelPlan
@@ -23,11 +23,9 @@ actor ClassifyStage: TransformStage {
   func process(_ item: CroppedFrame, permit: Void) async throws(StageFailure) -> StageResult<DetectedFrame> {
     var frame = item.frame
     let source = frame.source.source
-    let timeout = plan.timeout ?? (source.hasOwnPace ? CropModelPlan.usualTimeout : nil)
-    let deadline = timeout.map { ContinuousClock.now + $0 }
     var counts = CropCounts()
     for look in item.looks {
-      let (result, loss) = await outcome(of: look, deadline: deadline)
+      let (result, loss) = await outcome(of: look, deadline: deadline(of: look, source))
       if let result { attach(result, to: &frame, look.object) }
       if let loss {
         counts.dropped[loss, default: 0] += 1
@@ -39,6 +37,13 @@ actor ClassifyStage: TransformStage {
     }
     if counts != CropCounts() { source.update { $0.crops[name, default: CropCounts()].add(counts) } }
     return .emit(frame)
+  }
+
+  /// nil for none. It counts from when the crop was sent, so that the frames of a track wait for it once, and not each
+  /// anew.
+  private func deadline(of look: CropLook, _ source: RunningSource) -> ContinuousClock.Instant? {
+    let usual = look.isOfTrack ? CropModelPlan.trackTimeout : CropModelPlan.liveTimeout
+    return (plan.timeout ?? (source.hasOwnPace ? usual : nil)).map { look.ticket.since + $0 }
   }
 
   /// - Returns: a result, or the reason why there is none.

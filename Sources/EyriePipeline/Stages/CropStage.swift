@@ -46,6 +46,10 @@ actor CropStage: TransformStage {
   private func look(atFrame item: DetectedFrame, _ counts: inout CropCounts) -> [CropLook] {
     let frame = item.source.frame
     counts.seen += 1
+    guard mayQueue(item) else {
+      counts.dropped[CropLoss.queueFull, default: 0] += 1
+      return []
+    }
     let whole = CropRegion(x: 0, y: 0, width: Double(frame.width), height: Double(frame.height))
     guard let pixels = cut(whole, of: frame) else {
       counts.dropped[CropLoss.cropFailed, default: 0] += 1
@@ -99,14 +103,16 @@ actor CropStage: TransformStage {
     } else if item.isTracked {
       return .failure(Loss(reason: CropLoss.untracked))
     }
-    let isLarge = min(object.detection.box.width, object.detection.box.height) >= Float(plan.minBox)
-    guard isLarge, let pixels = cut(region, of: frame) else {
+    let pixels: CropPixels
+    switch pixelsOf(object, region, item) {
+    case .success(let cut): pixels = cut
+    case .failure(let loss):
       // An earlier look still says something.
       if let track = object.trackID, let known = memory(of: item, { $0.known(of: track) }) {
         return .success(
           CropLook(object: nil, ticket: known.ticket, isNew: false, isOfTrack: true, before: known.before))
       }
-      return .failure(Loss(reason: isLarge ? CropLoss.cropFailed : CropLoss.tooSmall))
+      return .failure(loss)
     }
     let ticket = CropTicket(pixels)
     let before = object.trackID.flatMap { track in
@@ -114,6 +120,24 @@ actor CropStage: TransformStage {
     }
     return .success(
       CropLook(object: nil, ticket: ticket, isNew: true, isOfTrack: object.trackID != nil, before: before))
+  }
+
+  private func pixelsOf(
+    _ object: FoundObject, _ region: CropRegion, _ item: DetectedFrame
+  ) -> Result<CropPixels, Loss> {
+    guard min(object.detection.box.width, object.detection.box.height) >= Float(plan.minBox) else {
+      return .failure(Loss(reason: CropLoss.tooSmall))
+    }
+    guard mayQueue(item) else { return .failure(Loss(reason: CropLoss.queueFull)) }
+    guard let pixels = cut(region, of: item.source.frame) else {
+      return .failure(Loss(reason: CropLoss.cropFailed))
+    }
+    return .success(pixels)
+  }
+
+  /// Files wait for the model. Who has a pace of their own must not: crops that would be late are not even cut.
+  private func mayQueue(_ item: DetectedFrame) -> Bool {
+    !item.source.source.hasOwnPace && plan.timeout == nil || batcher.hasRoom
   }
 
   private func memory<Value>(of item: DetectedFrame, _ body: (inout TrackMemory) -> Value) -> Value {
