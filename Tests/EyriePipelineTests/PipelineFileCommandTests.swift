@@ -212,7 +212,7 @@ struct PipelineFileCommandTests {
       classify.on == ["person"] && classify.padding == 0.1 && classify.minBox == 20 && classify.refresh == 5)
     #expect(classify.batchTimeout == .milliseconds(50) && classify.timeout == nil)
     #expect(
-      classify.compile.batch == 8 && classify.compile.requestCount == 2 && classify.compile.precision == .f32)
+      classify.compile.batch == 4 && classify.compile.requestCount == 2 && classify.compile.precision == .f32)
     #expect(embed.compile.batch == 3 && embed.timeout == .seconds(2) && embed.minBox == 16)
     #expect(plan.detectors(behind: ["embed"]) == ["detect"] && plan.lastStage(behind: "detect") == "embed")
   }

@@ -25,7 +25,7 @@ struct CropDefinition: Sendable {
     "min_box", 1...16_384,
     "The least width and height of a box in pixels; smaller ones are skipped and counted. Default: 16.")
   private static let batch = Field.integer(
-    "batch", 1...256, "How many crops are inferred at once, at most. Default: 8.")
+    "batch", 1...256, "How many crops are inferred at once, at most. Default: 4.")
   private static let refresh = Field.duration(
     "refresh", 0.1...86_400,
     "After how long a tracked object is looked at again. Default: only when its crop gets clearly better.")
