@@ -50,12 +50,12 @@ struct CropTests {
     // The old result holds until the new one is there.
     let next = CropTicket(pool.take())
     #expect(memory.remember(next, of: 1, quality: quality(151), at: 5 * second) === first)
-    guard case .reuse(let ticket, let before) = memory.decide(1, at: 6 * second, quality: { quality(151) })
+    guard case .reuse(let known) = memory.decide(1, at: 6 * second, quality: { quality(151) })
     else {
       Issue.record("looked at again")
       return
     }
-    #expect(ticket === next && before === first)
+    #expect(known.ticket === next && known.before === first)
     next.settle(.failed("inference_failed"))
     #expect(isLook(memory.decide(1, at: 6 * second) { quality(151) }))
     // What failed is no result to fall back on; the one before still is.

@@ -90,3 +90,10 @@ struct CropLook: Sendable {
   /// The look at the same track before; nil for none.
   let before: CropTicket?
 }
+
+extension CropLook {
+  /// A claim to what is known of a track.
+  init(_ known: TrackMemory.Known, object: Int) {
+    self.init(object: object, ticket: known.ticket, isNew: false, isOfTrack: true, before: known.before)
+  }
+}

@@ -12,12 +12,21 @@ struct TrackMemory {
     var seenAt: Int64
     /// Whether it has been looked at once only.
     var isFirst: Bool
+
+    var known: Known { Known(ticket: ticket, before: before) }
+  }
+
+  /// The last look at a track.
+  struct Known {
+    let ticket: CropTicket
+    /// The look before; it holds until the last one has a result.
+    let before: CropTicket?
   }
 
   enum Decision {
     /// The track is to be looked at now.
     case look
-    case reuse(CropTicket, before: CropTicket?)
+    case reuse(Known)
   }
 
   /// So much time lies between two looks at a track, however much better its crop gets or whatever failed.
@@ -46,12 +55,12 @@ struct TrackMemory {
     let outcome = entry.ticket.outcome
     // With a model that is too slow, looks must not pile up.
     guard outcome != nil, age >= min(Self.shortestInterval, (refresh ?? .max) / 2) else {
-      return .reuse(entry.ticket, before: entry.before)
+      return .reuse(entry.known)
     }
     if case .failed? = outcome { return .look }
     if let refresh, age >= (entry.isFirst ? firstRefresh(of: track, refresh) : refresh) { return .look }
     if age >= Self.shortestInterval, quality().isClearlyBetter(than: entry.quality) { return .look }
-    return .reuse(entry.ticket, before: entry.before)
+    return .reuse(entry.known)
   }
 
   /// Objects that appear together would be looked at together ever after, and the detector would get nothing done
@@ -63,9 +72,7 @@ struct TrackMemory {
   }
 
   /// What is known of a track without another look; nil for nothing.
-  func known(of track: Int) -> (ticket: CropTicket, before: CropTicket?)? {
-    entries[track].map { ($0.ticket, $0.before) }
-  }
+  func known(of track: Int) -> Known? { entries[track]?.known }
 
   /// - Returns: the look before, if it had a result.
   mutating func remember(_ ticket: CropTicket, of track: Int, quality: CropQuality, at time: Int64)

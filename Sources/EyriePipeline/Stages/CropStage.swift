@@ -60,79 +60,76 @@ actor CropStage: TransformStage {
 
   private func look(atObjects item: DetectedFrame, _ counts: inout CropCounts) -> [CropLook] {
     let classes = wantedClasses(of: item.detector)
-    return item.objects.indices.compactMap { index in
-      let object = item.objects[index]
-      if let classes, !classes.contains(object.detection.classID) { return nil }
-      // What is predicted shows nothing new.
-      if object.isPredicted {
-        guard let track = object.trackID, let known = memory(of: item, { $0.known(of: track) }) else {
-          return nil
+    var looks: [CropLook] = []
+    for (index, object) in item.objects.enumerated() {
+      if let classes, !classes.contains(object.detection.classID) { continue }
+      do throws(Loss) {
+        // What is predicted shows nothing new.
+        guard let look = object.isPredicted ? known(of: index, in: item) : try look(at: index, in: item)
+        else {
+          continue
         }
-        counts.seen += 1
-        return CropLook(
-          object: index, ticket: known.ticket, isNew: false, isOfTrack: true, before: known.before)
+        looks.append(look)
+      } catch {
+        counts.dropped[error.reason, default: 0] += 1
       }
       counts.seen += 1
-      switch look(at: object, in: item) {
-      case .success(let look): return look.at(index)
-      case .failure(let loss):
-        counts.dropped[loss.reason, default: 0] += 1
-        return nil
-      }
     }
+    return looks
   }
 
+  /// Why an object is not looked at, as it is counted.
   private struct Loss: Error {
     let reason: String
   }
 
-  private func look(at object: FoundObject, in item: DetectedFrame) -> Result<CropLook, Loss> {
+  private func look(at index: Int, in item: DetectedFrame) throws(Loss) -> CropLook {
+    let object = item.objects[index]
     let frame = item.source.frame
     let time = frame.ptsNanoseconds
     let region = region(of: object.detection.box, in: frame)
+    guard let track = object.trackID else {
+      if item.isTracked { throw Loss(reason: CropLoss.untracked) }
+      let ticket = CropTicket(try pixels(of: object, region, item))
+      return CropLook(object: index, ticket: ticket, isNew: true, isOfTrack: false, before: nil)
+    }
     let quality = {
       CropQuality(
         area: Double(object.detection.box.area), sharpness: self.sampler.sharpness(of: frame, region: region),
         confidence: object.detection.confidence)
     }
-    if let track = object.trackID {
-      let decision = memory(of: item) { $0.decide(track, at: time, quality: quality) }
-      if case .reuse(let ticket, let before) = decision {
-        return .success(CropLook(object: nil, ticket: ticket, isNew: false, isOfTrack: true, before: before))
-      }
-    } else if item.isTracked {
-      return .failure(Loss(reason: CropLoss.untracked))
+    if case .reuse(let known) = memory(of: item, { $0.decide(track, at: time, quality: quality) }) {
+      return CropLook(known, object: index)
     }
-    let pixels: CropPixels
-    switch pixelsOf(object, region, item) {
-    case .success(let cut): pixels = cut
-    case .failure(let loss):
+    do throws(Loss) {
+      let ticket = CropTicket(try pixels(of: object, region, item))
+      let before = memory(of: item) { $0.remember(ticket, of: track, quality: quality(), at: time) }
+      return CropLook(object: index, ticket: ticket, isNew: true, isOfTrack: true, before: before)
+    } catch {
       // An earlier look still says something.
-      if let track = object.trackID, let known = memory(of: item, { $0.known(of: track) }) {
-        return .success(
-          CropLook(object: nil, ticket: known.ticket, isNew: false, isOfTrack: true, before: known.before))
-      }
-      return .failure(loss)
+      guard let look = known(of: index, in: item) else { throw error }
+      return look
     }
-    let ticket = CropTicket(pixels)
-    let before = object.trackID.flatMap { track in
-      memory(of: item) { $0.remember(ticket, of: track, quality: quality(), at: time) }
-    }
-    return .success(
-      CropLook(object: nil, ticket: ticket, isNew: true, isOfTrack: object.trackID != nil, before: before))
   }
 
-  private func pixelsOf(
-    _ object: FoundObject, _ region: CropRegion, _ item: DetectedFrame
-  ) -> Result<CropPixels, Loss> {
+  /// What an earlier look at the track of an object says; nil for nothing.
+  private func known(of index: Int, in item: DetectedFrame) -> CropLook? {
+    guard let track = item.objects[index].trackID, let known = memory(of: item, { $0.known(of: track) })
+    else {
+      return nil
+    }
+    return CropLook(known, object: index)
+  }
+
+  private func pixels(
+    of object: FoundObject, _ region: CropRegion, _ item: DetectedFrame
+  ) throws(Loss) -> CropPixels {
     guard min(object.detection.box.width, object.detection.box.height) >= Float(plan.minBox) else {
-      return .failure(Loss(reason: CropLoss.tooSmall))
+      throw Loss(reason: CropLoss.tooSmall)
     }
-    guard mayQueue(item) else { return .failure(Loss(reason: CropLoss.queueFull)) }
-    guard let pixels = cut(region, of: item.source.frame) else {
-      return .failure(Loss(reason: CropLoss.cropFailed))
-    }
-    return .success(pixels)
+    guard mayQueue(item) else { throw Loss(reason: CropLoss.queueFull) }
+    guard let pixels = cut(region, of: item.source.frame) else { throw Loss(reason: CropLoss.cropFailed) }
+    return pixels
   }
 
   /// Files wait for the model. Who has a pace of their own must not: crops that would be late are not even cut.
@@ -174,11 +171,5 @@ actor CropStage: TransformStage {
     let classes = Set(labels.flatMap { detector.labels.indices(of: $0) })
     wanted[detector.name] = classes
     return classes
-  }
-}
-
-extension CropLook {
-  fileprivate func at(_ object: Int) -> CropLook {
-    CropLook(object: object, ticket: ticket, isNew: isNew, isOfTrack: isOfTrack, before: before)
   }
 }
