@@ -84,7 +84,7 @@ struct RunGraph {
     }
     for edge in stage.plan.edges {
       definition.connect(
-        edge.from, to: entrance, capacity: edge.capacity ?? 4, overflow: edge.overflow ?? .suspend)
+        edge.from, to: entrance, capacity: edge.capacity ?? 8, overflow: edge.overflow ?? .suspend)
     }
   }
 }
