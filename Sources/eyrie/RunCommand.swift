@@ -102,7 +102,10 @@ struct RunCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("Stop after this many frames.", valueName: "n"))
   var maxFrames: Int?
 
-  @Option(help: ArgumentHelp("Detect on each Nth frame only (default: 1).", valueName: "n"))
+  @Option(
+    help: ArgumentHelp(
+      "Detect on each Nth frame only (default: 1); with --track, the others say where objects should be.",
+      valueName: "n"))
   var every: Int?
 
   @Option(

@@ -98,6 +98,23 @@ struct TrackRunTests {
     }
   }
 
+  @Test("fills in what the option --every leaves out")
+  func everySecondByOption() async throws {
+    let scratch = try Scratch()
+    try await Clip.pattern(scratch.path("clip.mp4"), frames: 9)
+    var options = RunOptions(input: scratch.path("clip.mp4"), model: "fake")
+    options.jsonl = scratch.path("events.jsonl")
+    options.every = 2
+    options.track = true
+    let run = try DetectionRun(options, backend: try FakeModel.backend { _ in FakeModel.boxes(2) })
+    let summary = try await run.run(stop: StopSignal(), reporter: .silent)
+    #expect(summary.frames.inferred == 5 && summary.frames.predicted == 4)
+    #expect(summary.sources["clip"]?.skipped == 0)
+    let events = try EventLog(path: scratch.path("events.jsonl")).detections
+    #expect(events.map { $0.predicted ?? false } == (0..<9).map { !$0.isMultiple(of: 2) })
+    #expect(events.allSatisfy { Set($0.detections.map(\.trackID)) == [1, 2] })
+  }
+
   @Test("keeps sources apart")
   func sources() async throws {
     let scratch = try Scratch()

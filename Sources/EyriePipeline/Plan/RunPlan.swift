@@ -149,6 +149,7 @@ extension RunPlan {
     detector.classAgnostic = options.classAgnostic
     detector.maxDetections = options.maxDetections
     detector.classes = options.classes
+    detector.every = options.track ? options.every : 1
     detector.resizers = [
       ResizePlan(
         name: "resize", frames: sources.map { EdgePlan(from: $0.id.value, overflow: options.overflow) },

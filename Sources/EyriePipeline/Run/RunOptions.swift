@@ -57,7 +57,7 @@ public struct RunOptions: Sendable {
   public var embed: String?
   /// Stop after this many frames of each input; nil for no limit.
   public var maxFrames: Int?
-  /// Detect on each Nth frame only.
+  /// Detect on each Nth frame only. With `track`, the frames between are decoded too, and say where tracks are.
   public var every = 1
   /// The most frames a second of an input that are detected on, by their timestamps; nil for no limit.
   public var maxFPS: Double?
@@ -177,7 +177,8 @@ public struct RunOptions: Sendable {
     var options = VideoReader.Options(
       openTimeout: .seconds(openTimeout), readTimeout: readTimeout.map { .seconds($0) },
       rtspTransport: rtspTransport, damagedFrames: damagedFrames)
-    options.every = every
+    // A tracker fills in what the detector does not look at.
+    options.every = track ? 1 : every
     options.maxFPS = maxFPS
     options.hardware = hardware
     options.lowLatency = lowLatency
