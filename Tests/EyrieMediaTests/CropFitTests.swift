@@ -108,7 +108,7 @@ import Testing
     var last = whole
     for sigma in [0.5, 1, 2, 4] {
       let blurred = try frame("gblur=sigma=\(sigma)", "yuv420p")
-      let value = try #require(CropSampler().sharpness(of: blurred, region: .whole(blurred)))
+      let value = try #require(blurred.sharpness(of: .whole(blurred)))
       #expect(value < last * 0.9, "sigma \(sigma): \(value) after \(last)")
       last = value
     }

@@ -105,4 +105,16 @@ public final class StopSignal: Sendable {
       waiter?.resume()
     }
   }
+
+  /// Waits for the stop, for a moment of the monotonic clock, or for cancellation of the calling task.
+  /// - Parameter deadline: nil for as long as it takes.
+  public func wait(until deadline: ContinuousClock.Instant?) async {
+    guard let deadline else { return await wait() }
+    await withTaskGroup { group in
+      group.addTask { await self.wait() }
+      group.addTask { try? await Task.sleep(until: deadline, clock: .continuous) }
+      await group.next()
+      group.cancelAll()
+    }
+  }
 }

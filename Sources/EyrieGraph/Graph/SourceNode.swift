@@ -54,19 +54,10 @@ final class SourceNode<Stage: SourceStage>: GraphNode {
         attempt += 1
         control.onIncident(Incident(stage: name, reason: reason, message: "\(error); trying again"))
         await stage.willRestart(SourceRestart(error: error, attempt: attempt, pause: duration))
-        await pause(duration)
+        await stop.wait(until: .now + duration)
         if stop.isRequested || Task.isCancelled { return }
         meter.recordRestart()
       }
-    }
-  }
-
-  private func pause(_ duration: Duration) async {
-    await withTaskGroup { [stop] group in
-      group.addTask { await stop.wait() }
-      group.addTask { try? await Task.sleep(for: duration, clock: .continuous) }
-      await group.next()
-      group.cancelAll()
     }
   }
 }

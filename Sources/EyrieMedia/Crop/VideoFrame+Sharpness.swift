@@ -1,10 +1,5 @@
 import CFFmpeg
 
-extension CropSampler {
-  /// How sharp a region of a frame is, for choosing the best of a track's crops; see `VideoFrame.sharpness(of:)`.
-  public func sharpness(of frame: VideoFrame, region: CropRegion) -> Float? { frame.sharpness(of: region) }
-}
-
 extension VideoFrame {
   /// How sharp a region is: the root mean square of the differences of luma two pixels apart, along rows and down
   /// columns (Brenner's gradient), in levels of 0…255.

@@ -101,16 +101,7 @@ final class CropBatcher: Sendable {
       return state.lastCall
     }
     guard let call else { return }
-    if let deadline {
-      await withTaskGroup { group in
-        group.addTask { await signal.wait() }
-        group.addTask { try? await Task.sleep(until: deadline, clock: .continuous) }
-        await group.next()
-        group.cancelAll()
-      }
-    } else {
-      await signal.wait()
-    }
+    await signal.wait(until: deadline)
     state.withLock { $0.calls[call] = nil }
   }
 

@@ -44,5 +44,5 @@ enum CropLoss {
   /// The frame went on without waiting any longer.
   static let timedOut = "timed_out"
   /// The run ended.
-  static let shutdown = "shutdown"
+  static let shutdown = LossReason.shutdown
 }

@@ -10,9 +10,12 @@ struct CropHead: Sendable {
     case embedding(EmbeddingHead)
   }
 
-  /// What the output has elements of that cannot be read.
-  struct Unreadable: Error, CustomStringConvertible {
-    let description: String
+  /// The output has not as many rows as there were pictures.
+  private struct WrongCount: Error, CustomStringConvertible {
+    let shape: [Int]
+    let count: Int
+
+    var description: String { "the output has the shape \(shape) for \(count) pictures" }
   }
 
   private let kind: Kind
@@ -69,32 +72,23 @@ struct CropHead: Sendable {
   /// - Throws: what the output cannot be read for.
   func results(of request: RequestLease, count: Int) throws -> [CropResult?] {
     try request.withOutput(outputIndex) { view in
-      let element: TensorElement
-      switch view.elementType {
-      case .f32: element = .float32
-      case .f16: element = .float16
-      case .f64: element = .float64
-      default: throw Unreadable(description: "the output has elements of type \(view.elementType.rawValue)")
-      }
-      guard count > 0, view.bytes.count.isMultiple(of: count) else {
-        throw Unreadable(
-          description: "the output of \(view.bytes.count) bytes is not one of \(count) pictures")
-      }
-      let size = view.bytes.count / count
+      let element = try TensorElement(view.elementType)
       return try (0..<count).map { index in
-        try result(UnsafeRawBufferPointer(rebasing: view.bytes[index * size..<(index + 1) * size]), element)
+        // The output for a single picture need not have an axis for the batch.
+        guard let row = count == 1 ? view : view.row(index) else {
+          throw WrongCount(shape: view.shape, count: count)
+        }
+        return try result(row.bytes.bytes, element)
       }
     }
   }
 
-  private func result(_ row: UnsafeRawBufferPointer, _ element: TensorElement) throws(VisionError)
-    -> CropResult?
-  {
+  private func result(_ row: RawSpan, _ element: TensorElement) throws(VisionError) -> CropResult? {
     switch kind {
-    case .scores(let head): named(try head.decode(row.bytes, element: element))
-    case .embedding(let head): try head.decode(row.bytes, element: element).map { .embedding($0) }
+    case .scores(let head): named(try head.decode(row, element: element))
+    case .embedding(let head): try head.decode(row, element: element).map { .embedding($0) }
     case .zeroShot(let head, let zeroShot):
-      named(try head.decode(row.bytes, element: element).flatMap { zeroShot.decode(embedding: $0) })
+      named(try head.decode(row, element: element).flatMap { zeroShot.decode(embedding: $0) })
     }
   }
 

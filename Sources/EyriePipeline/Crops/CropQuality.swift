@@ -2,7 +2,7 @@
 struct CropQuality: Sendable, Equatable {
   /// Of the box, in square pixels of the displayed picture.
   var area: Double
-  /// See `CropSampler.sharpness`; nil where it cannot be told.
+  /// See `VideoFrame.sharpness(of:)`; nil where it cannot be told.
   var sharpness: Float?
   /// Of the detection.
   var confidence: Float

@@ -64,16 +64,7 @@ final class CropTicket: Sendable {
   /// - Returns: nil when the time is over, or the task was cancelled.
   func wait(until deadline: ContinuousClock.Instant?) async -> Outcome? {
     if let outcome { return outcome }
-    if let deadline {
-      await withTaskGroup { group in
-        group.addTask { await self.settled.wait() }
-        group.addTask { try? await Task.sleep(until: deadline, clock: .continuous) }
-        await group.next()
-        group.cancelAll()
-      }
-    } else {
-      await settled.wait()
-    }
+    await settled.wait(until: deadline)
     return outcome
   }
 }

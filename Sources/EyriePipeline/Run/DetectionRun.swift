@@ -43,14 +43,15 @@ public struct DetectionRun: Sendable {
       try outputs.check(model: loaded.proof.model)
       loading.append(loaded)
     }
-    var looking: [LoadedCropModel] = []
+    var loadingStages: [LoadedObjectStage] = []
     for stage in plan.objectStages {
-      guard case .look(let model) = stage.work else { continue }
-      let loaded = try await LoadedCropModel(model, by: backend)
-      try outputs.check(model: loaded.proof.model)
-      try loaded.checkLabels(
-        of: loading.filter { plan.detectors(behind: [stage.name]).contains($0.plan.name) })
-      looking.append(loaded)
+      let loaded = try await LoadedObjectStage(stage, by: backend)
+      if let model = loaded.model {
+        try outputs.check(model: model.proof.model)
+        let behind = plan.detectors(behind: [stage.name])
+        try model.checkLabels(of: loading.filter { behind.contains($0.plan.name) })
+      }
+      loadingStages.append(loaded)
     }
     let decoders = plan.sources.map { DecodeStage($0, log: reporter.log) }
     try await open(decoders, stop: stop)
@@ -65,8 +66,8 @@ public struct DetectionRun: Sendable {
     }
     let incidents = IncidentLog(reporter)
     var objectStages: [RunningObjectStage] = []
-    for stage in plan.objectStages {
-      objectStages.append(try await ready(stage, looking, incidents))
+    for loaded in loadingStages {
+      objectStages.append(try await loaded.compile(by: backend, incidents: incidents))
       try checkNotStopped(stop)
     }
     for model in detectors.map(\.session.model) + objectStages.compactMap(\.model?.session.model) {
@@ -109,25 +110,6 @@ public struct DetectionRun: Sendable {
   /// A stop before the first frame leaves nothing to drain and nothing to report.
   private func checkNotStopped(_ stop: StopSignal) throws(EyrieFailure) {
     if stop.isRequested { throw EyrieFailure(.stopped, "stopped before the first frame") }
-  }
-
-  private func ready(
-    _ stage: ObjectStagePlan, _ loaded: [LoadedCropModel], _ incidents: IncidentLog
-  ) async throws(EyrieFailure) -> RunningObjectStage {
-    switch stage.work {
-    case .track(let settings): return RunningObjectStage(plan: stage, work: .track(settings))
-    case .look:
-      guard let loaded = loaded.first(where: { $0.plan.name == stage.name }) else {
-        throw EyrieFailure(.run, "\(stage.name): its model was not loaded")
-      }
-      let model = try await loaded.compile(by: backend)
-      let batcher = CropBatcher(
-        session: model.session, head: model.head, batchTimeout: model.plan.batchTimeout
-      ) { reason, message in
-        incidents.record(stage: stage.name, reason: reason, message: message)
-      }
-      return RunningObjectStage(plan: stage, work: .look(model, batcher))
-    }
   }
 
   /// Opens what is opened before the run, side by side: an address may take seconds.

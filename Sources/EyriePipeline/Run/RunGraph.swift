@@ -88,24 +88,3 @@ struct RunGraph {
     }
   }
 }
-
-/// A stage behind detectors that is ready to run.
-struct RunningObjectStage: Sendable {
-  enum Work: Sendable {
-    case track(TrackerSettings)
-    case look(RunningCropModel, CropBatcher)
-  }
-
-  let plan: ObjectStagePlan
-  let work: Work
-
-  /// What looks at objects; nil where nothing does.
-  var model: RunningCropModel? {
-    if case .look(let model, _) = work { model } else { nil }
-  }
-
-  /// What gathers its crops; nil where it has none.
-  var batcher: CropBatcher? {
-    if case .look(_, let batcher) = work { batcher } else { nil }
-  }
-}

@@ -95,7 +95,7 @@ actor CropStage: TransformStage {
     }
     let quality = {
       CropQuality(
-        area: Double(object.detection.box.area), sharpness: self.sampler.sharpness(of: frame, region: region),
+        area: Double(object.detection.box.area), sharpness: frame.sharpness(of: region),
         confidence: object.detection.confidence)
     }
     if case .reuse(let known) = memory(of: item, { $0.decide(track, at: time, quality: quality) }) {

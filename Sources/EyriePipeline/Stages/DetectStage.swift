@@ -58,13 +58,7 @@ actor DetectStage: TransformStage {
 
   private func decode(_ input: PreparedFrame.Input) throws -> DetectionResult {
     try input.request.withOutput(setup.outputIndex) { view in
-      let element: TensorElement
-      switch view.elementType {
-      case .f32: element = .float32
-      case .f16: element = .float16
-      case .f64: element = .float64
-      default: throw UnreadableOutput(elementType: view.elementType)
-      }
+      let element = try TensorElement(view.elementType)
       let head = try head(for: view.shape)
       return try decoder.decode(
         view.bytes.bytes, element: element, head: head,
@@ -91,14 +85,5 @@ actor DetectStage: TransformStage {
       log("the model's boxes lie within 0…1: they were taken for fractions of its input, not for pixels")
     }
     return unit
-  }
-}
-
-/// The output is of a type that no detection head has.
-private struct UnreadableOutput: Error, CustomStringConvertible {
-  let elementType: ElementType
-
-  var description: String {
-    "the output has elements of type \(elementType.rawValue); f32, f16 or f64 is needed"
   }
 }
