@@ -61,8 +61,13 @@ struct RunCommand: AsyncParsableCommand {
   var requests: Int?
 
   @Option(
-    help: ArgumentHelp("Run a dynamic model at this input size, such as 640 or 640x384.", valueName: "size"))
-  var inputSize: InputSize?
+    help: ArgumentHelp(
+      "Run a dynamic model at this size: the longer side, such as 640, or width and height, such as 640x384.",
+      valueName: "size"))
+  var inputSize: DetectorInputSize?
+
+  @Flag(help: "Run a dynamic model at a square, not at the least rectangle that holds the picture.")
+  var noRect = false
 
   @Option(
     help: ArgumentHelp(
@@ -195,7 +200,8 @@ struct RunCommand: AsyncParsableCommand {
     if let waitSubscribers { options.waitSubscribers = waitSubscribers }
     if let precision { options.precision = precision }
     options.requests = requests
-    if let inputSize { options.inputSize = (inputSize.width, inputSize.height) }
+    options.inputSize = inputSize
+    options.rect = !noRect
     options.confidence = confidence
     options.iou = iou
     options.classes = classes?.split(separator: ",", omittingEmptySubsequences: false)
@@ -234,7 +240,7 @@ struct RunCommand: AsyncParsableCommand {
     let fixed: [(option: String, isGiven: Bool)] = [
       ("--model", model != nil), ("--source", source != nil), ("--publish", publish != nil),
       ("--wait-subscribers", waitSubscribers != nil), ("--precision", precision != nil),
-      ("--requests", requests != nil), ("--input-size", inputSize != nil),
+      ("--requests", requests != nil), ("--input-size", inputSize != nil), ("--no-rect", noRect),
       ("--confidence", confidence != nil),
       ("--iou", iou != nil), ("--classes", classes != nil), ("--class-agnostic", classAgnostic),
       ("--max-detections", maxDetections != nil), ("--track", track),

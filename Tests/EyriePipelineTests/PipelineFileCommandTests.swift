@@ -55,7 +55,7 @@ struct PipelineFileCommandTests {
     let detector = try #require(plan.detectors.first)
     #expect(detector.name == "objects" && detector.model == "m" && plan.detectors.count == 1)
     #expect(detector.compile.precision == .f32 && detector.compile.requestCount == 3)
-    #expect(detector.compile.inputWidth == 320 && detector.compile.inputHeight == 320)
+    #expect(detector.inputSize == .longSide(320) && detector.rect)
     #expect(detector.confidence == 0.5 && detector.iou == 0.25 && detector.classAgnostic == true)
     #expect(detector.classes == ["person"] && detector.maxDetections == 7)
     let resize = try #require(detector.resizers.first)

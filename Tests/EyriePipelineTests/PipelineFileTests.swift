@@ -59,7 +59,7 @@ struct PipelineFileTests {
     #expect(detect.model.path?.value == "m")
     #expect(detect.model.precision == .bf16)
     #expect(detect.model.requests == 4)
-    #expect(detect.inputSize == PixelSize(width: 640, height: 384))
+    #expect(detect.inputSize == .exact(width: 640, height: 384))
     #expect(detect.confidence == 0.5)
     #expect(detect.classConfidence == ["person": 0.25])
     #expect(detect.classes == ["person", "car"])

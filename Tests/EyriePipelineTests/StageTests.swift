@@ -31,7 +31,8 @@ struct StageTests {
   @Test("resize letterboxes into the request's own memory, and holds one request a frame")
   func resize() async throws {
     let session = try FakeModel.session(requests: 12) { _ in FakeModel.nothing }
-    let outcome = try await StageRunner.run(ResizeStage(session: session), on: try await frames(10))
+    let outcome = try await StageRunner.run(
+      ResizeStage(sessions: DetectorSessions(session)), on: try await frames(10))
     #expect(outcome.outputs.count == 10)
     #expect(session.availableCount == 2)
     for output in outcome.outputs {
@@ -53,7 +54,8 @@ struct StageTests {
       for _ in 0..<Int(bytes[64 * 32] % 11) { await Task.yield() }
       return FakeModel.box(classID: 0, confidence: 0.5)
     }
-    let prepared = try await StageRunner.run(ResizeStage(session: session), on: try await frames(30))
+    let prepared = try await StageRunner.run(
+      ResizeStage(sessions: DetectorSessions(session)), on: try await frames(30))
     let stage = DetectStage(requests: requests, setup: try setup(session.model), log: { _ in })
     let outcome = try await StageRunner.run(stage, on: prepared.outputs)
     #expect(outcome.outputs.map(\.source.index) == Array(0..<30))
@@ -72,7 +74,9 @@ struct StageTests {
       .letterbox, sourceWidth: 320, sourceHeight: 180, modelWidth: 64, modelHeight: 64)
     let item = PreparedFrame(
       source: source[0],
-      input: PreparedFrame.Input(request: try await session.acquire(), transform: transform))
+      input: PreparedFrame.Input(
+        slot: try await SlotPool(count: 1).acquire(), request: try await session.acquire(),
+        transform: transform))
     let stage = DetectStage(requests: 1, setup: try setup(session.model), log: { _ in })
     let error = await #expect(throws: GraphError.self) { try await StageRunner.run(stage, on: [item]) }
     #expect(error?.description.contains("[1, 7, 10]") == true)

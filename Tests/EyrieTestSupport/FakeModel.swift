@@ -77,13 +77,14 @@ public enum FakeModel {
   }
 
   /// What `ModelPackage.load` would say of it.
-  public static func description() throws -> ModelDescription {
+  /// - Parameter isDynamic: whether it claims to run at any multiple of 32 pixels.
+  public static func description(isDynamic: Bool = false) throws -> ModelDescription {
     let json = """
       {"schema": "eyrie.model/1", "name": "fake", "task": "detect", "format": "onnx", "path": "fake.onnx",
        "files": [], "source": {},
        "input": {"name": "images", "width": 64, "height": 64, "channel_order": "rgb", "layout": "nchw",
          "element_type": "f32", "resize": "letterbox", "pad_value": 114, "mean": [0, 0, 0], "std": [1, 1, 1],
-         "scale": 255, "embedded_preprocessing": false, "dynamic_spatial": false, "stride": 32,
+         "scale": 255, "embedded_preprocessing": false, "dynamic_spatial": \(isDynamic), "stride": 32,
          "dynamic_batch": false, "batch": 1},
        "output": {"kind": "yolo_grid", "names": ["output0"], "index": 0, "labels": ["person", "car"],
          "class_count": 2, "shape": [1, 6, 10], "element_type": "f32", "layout": "features_first",
@@ -94,14 +95,25 @@ public enum FakeModel {
   }
 
   /// A session of so many requests that all compute the same, for up to `batch` pictures at once.
+  /// - Parameters:
+  ///   - width: of the input in pixels.
+  ///   - height: likewise.
+  ///   - anchors: the boxes of the output.
+  ///   - isDynamic: whether the model claims to run at other sizes.
   public static func session(
-    requests: Int, batch: Int = 1, body: @escaping @Sendable (UnsafeRawBufferPointer) async throws -> [Float]
+    requests: Int, batch: Int = 1, width: Int = 64, height: Int = 64, anchors: Int = 10,
+    isDynamic: Bool = false,
+    body: @escaping @Sendable (UnsafeRawBufferPointer) async throws -> [Float]
   ) throws -> InferenceSession {
     let made: [any InferenceRequest] = (0..<requests).map { _ in
-      FakeRequest(inputBytes: 64 * 64 * 3, shape: [1, 6, 10], batch: batch, body: body)
+      FakeRequest(inputBytes: width * height * 3, shape: [1, 6, anchors], batch: batch, body: body)
     }
+    var model = try description(isDynamic: isDynamic)
+    model.input.width = width
+    model.input.height = height
+    model.output.shape = [1, 6, anchors]
     return InferenceSession(
-      model: try description(), deviceName: "fake", executedPrecision: .f32, requests: made,
+      model: model, deviceName: "fake", executedPrecision: .f32, requests: made,
       batch: batch)
   }
 }

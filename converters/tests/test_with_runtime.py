@@ -178,3 +178,39 @@ def test_int8_says_what_it_cost(restored):
     assert validation["calibration"]["held_out"] >= 8
     sizes = [(restored[each] / "model.bin").stat().st_size for each in ("int8", "float32")]
     assert sizes[0] < 0.35 * sizes[1]
+
+
+def matches(found, others):
+    """Return how many sure detections there are in all frames, and how many of them the others have as well."""
+    count = matched = 0
+    for frame, rows in found.items():
+        rest = others.get(frame, np.empty((0, 6)))
+        for row in rows[rows[:, 4] >= 0.3]:
+            same = rest[rest[:, 5] == row[5]]
+            overlap = intersection_over_union(row[None, :4], same[:, :4]) if len(same) else np.zeros(1)
+            count += 1
+            matched += overlap.max() >= 0.8
+    return count, matched
+
+
+@pytest.mark.parametrize("name", ["car-detection", "one-by-one-person-detection", "bottle-detection"])
+def test_rectangles_find_what_squares_find(eyrie, restored, tmp_path, name):
+    """16:9 at 640×384 and at 640×640: the same detections, but for what another padding changes."""
+    from .conftest import SHARED
+
+    found = []
+    for folder, options in [("rectangle", []), ("square", ["--no-rect"])]:
+        (tmp_path / folder).mkdir()
+        arguments = [*options, "--precision", "f32", "--confidence", "0.15", "--max-frames", "200"]
+        summary = tmp_path / folder / "summary.json"
+        video = SHARED / "media" / f"{name}.mp4"
+        events = events_of(eyrie, video, restored["float32"], tmp_path / folder, *arguments, "--summary", str(summary))
+        model = json.loads(summary.read_text())["models"][0]
+        assert (model["input_width"], model["input_height"]) == (640, 384 if folder == "rectangle" else 640)
+        found.append({event["frame"]: event for event in events})
+    labels = sorted({each["label"] for events in found for event in events.values() for each in event["detections"]})
+    rectangle, square = ({frame: rows_of(event, labels) for frame, event in events.items()} for events in found)
+    for one, other in [(rectangle, square), (square, rectangle)]:
+        count, matched = matches(one, other)
+        assert count > 50
+        assert matched >= 0.97 * count, f"{matched} of {count}"

@@ -17,7 +17,7 @@ public final class InferenceSession: Sendable {
   /// The most pictures that a request takes at once; 1 where the model cannot take several, whatever was asked
   /// for (then ``ModelDescription/notes`` says why).
   public let batch: Int
-  private let pool: RequestPool
+  private let pool: LendingPool<any InferenceRequest>
 
   /// Makes a session of ready requests, each of which takes up to `batch` pictures. Backends and tests call
   /// this.
@@ -30,7 +30,7 @@ public final class InferenceSession: Sendable {
     self.executedPrecision = executedPrecision
     requestCount = requests.count
     self.batch = max(1, batch)
-    pool = RequestPool(requests, batch: max(1, batch))
+    pool = LendingPool(requests)
   }
 
   /// How many requests are free at this moment.
@@ -50,7 +50,7 @@ public final class InferenceSession: Sendable {
   /// in which they came.
   /// - Throws: `CancellationError` when the task is cancelled before a request was free.
   public func acquire() async throws(CancellationError) -> RequestLease {
-    try await pool.acquire()
+    RequestLease(try await pool.take(), batch: batch, pool: pool)
   }
 }
 

@@ -7,11 +7,16 @@ import Synchronization
 /// running and reading the output are for one task, one after the other.
 public final class RequestLease: Sendable {
   private let request: any InferenceRequest
-  private let pool: RequestPool
+  private let batch: Int
+  private let pool: LendingPool<any InferenceRequest>
   private let isRunning = Atomic(false)
 
-  init(_ request: any InferenceRequest, pool: RequestPool) {
+  /// - Parameters:
+  ///   - request: taken from `pool`, to which it goes back.
+  ///   - batch: the most pictures that it takes.
+  init(_ request: any InferenceRequest, batch: Int, pool: LendingPool<any InferenceRequest>) {
     self.request = request
+    self.batch = batch
     self.pool = pool
   }
 
@@ -37,8 +42,8 @@ public final class RequestLease: Sendable {
   ///   rows along its first axis.
   /// - Throws: ``InferenceError`` for another count, a lease that is already running, or a run that fails.
   public func infer(count: Int = 1) async throws(InferenceError) {
-    guard (1...pool.batch).contains(count) else {
-      throw InferenceError("the model takes 1 to \(pool.batch) pictures at once, not \(count)")
+    guard (1...batch).contains(count) else {
+      throw InferenceError("the model takes 1 to \(batch) pictures at once, not \(count)")
     }
     guard !isRunning.exchange(true, ordering: .acquiring) else {
       throw InferenceError("the request is already running: a lease has one owner at a time")

@@ -1,7 +1,8 @@
 /// The options of a stage of kind detect; nil takes what the model says, else the default.
 struct DetectDefinition: Sendable {
   let model: ModelDefinition
-  let inputSize: PixelSize?
+  let inputSize: DetectorInputSize?
+  let rect: Bool?
   let confidence: Double?
   let classConfidence: [String: Double]?
   let classes: [String]?
@@ -22,7 +23,13 @@ struct DetectDefinition: Sendable {
 
   private enum Key {
     static let inputSize = Field.size(
-      "input_size", 1...16_384, "The size at which a dynamic model runs, such as 640 or 640x384.")
+      "input_size", DetectorInputSize.sides,
+      "The size at which a dynamic model runs: the longer side, such as 640, or width and height, such as 640x384."
+    )
+    static let rect = Field.boolean(
+      "rect",
+      "Whether a dynamic model takes the least rectangle that holds the picture, and not a square. Default: true."
+    )
     static let confidence = Field.number(
       "confidence", 0...1, "The least confidence of a detection. Default: the model's, else 0.25.")
     static let classConfidence = Field.numbersByLabel(
@@ -57,13 +64,14 @@ struct DetectDefinition: Sendable {
 
   static let fields: [any FieldDescription] =
     ModelDefinition.fields + [
-      Key.inputSize, Key.confidence, Key.classConfidence, Key.classes, Key.maxDetections, Key.suppression,
-      Key.every,
+      Key.inputSize, Key.rect, Key.confidence, Key.classConfidence, Key.classes, Key.maxDetections,
+      Key.suppression, Key.every,
     ]
 
   init(_ object: ObjectReader) {
     model = ModelDefinition(object)
     inputSize = object(Key.inputSize)
+    rect = object(Key.rect)
     confidence = object(Key.confidence)
     classConfidence = object(Key.classConfidence)
     classes = object(Key.classes)
@@ -76,6 +84,7 @@ struct DetectDefinition: Sendable {
   init(model: WrittenText) {
     self.model = ModelDefinition(path: model)
     inputSize = nil
+    rect = nil
     confidence = nil
     classConfidence = nil
     classes = nil

@@ -100,8 +100,8 @@ extension DetectDefinition {
     guard let path = model.path else { return nil }
     var plan = DetectorPlan(name: stage.name, model: path.value, isOfFile: true)
     model.apply(to: &plan.compile)
-    plan.compile.inputWidth = inputSize?.width
-    plan.compile.inputHeight = inputSize?.height
+    plan.inputSize = inputSize
+    plan.rect = rect ?? plan.rect
     plan.confidence = confidence
     plan.iou = suppression?.iou
     plan.classAgnostic = suppression?.classAgnostic

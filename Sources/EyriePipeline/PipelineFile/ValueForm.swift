@@ -139,7 +139,7 @@ extension Field where Value == Double {
   }
 }
 
-extension Field where Value == PixelSize {
+extension Field where Value == DetectorInputSize {
   static func size(_ name: String, _ range: ClosedRange<Int>, _ about: String) -> Field {
     Field(name, .size(range), about) { $0.size(in: range) }
   }
@@ -194,10 +194,4 @@ struct WrittenText: Sendable, CustomStringConvertible {
   let written: String
 
   var description: String { PipelineNode.shown(written) }
-}
-
-/// Width and height in pixels.
-struct PixelSize: Sendable, Equatable {
-  let width: Int
-  let height: Int
 }

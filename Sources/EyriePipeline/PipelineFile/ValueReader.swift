@@ -78,18 +78,11 @@ struct ValueReader {
     return seconds
   }
 
-  func size(in range: ClosedRange<Int>) -> PixelSize? {
+  func size(in range: ClosedRange<Int>) -> DetectorInputSize? {
     guard let scalar = scalar(.size(range)) else { return nil }
-    if case .integer(let side) = kind(of: scalar), range.contains(side) {
-      return PixelSize(width: side, height: side)
-    }
-    let parts = scalar.text.split(separator: "x", omittingEmptySubsequences: false).map { part in
-      part.utf8.allSatisfy { (0x30...0x39).contains($0) } ? Int(part) : nil
-    }
-    guard (1...2).contains(parts.count), let width = parts.first ?? nil, let height = parts.last ?? nil,
-      range.contains(width), range.contains(height)
-    else { return expected(.size(range)) }
-    return PixelSize(width: width, height: height)
+    // However YAML writes an integer.
+    if case .integer(let side) = kind(of: scalar), range.contains(side) { return .longSide(side) }
+    return DetectorInputSize(scalar.text) ?? expected(.size(range))
   }
 
   func choice<Value: RawRepresentable & CaseIterable>() -> Value? where Value.RawValue == String {

@@ -52,7 +52,12 @@ struct DetectorPlan: Sendable {
   let model: String
   /// Whether a pipeline file asks for it, and not options.
   var isOfFile = false
+  /// The sizes that it is compiled for come from the next two.
   var compile = CompileOptions()
+  /// nil takes the model's own: as it is, or the longer side of it.
+  var inputSize: DetectorInputSize?
+  /// Whether a model with open height and width takes the least rectangle that holds the picture.
+  var rect = true
   /// nil takes what the model says, as in the next four; else the default.
   var confidence: Double?
   var iou: Double?
@@ -144,6 +149,8 @@ extension RunPlan {
     }
     var detector = DetectorPlan(name: "detect", model: options.model)
     detector.compile = options.compileOptions
+    detector.inputSize = options.inputSize
+    detector.rect = options.rect
     detector.confidence = options.confidence
     detector.iou = options.iou
     detector.classAgnostic = options.classAgnostic

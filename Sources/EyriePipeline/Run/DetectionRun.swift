@@ -61,7 +61,9 @@ public struct DetectionRun: Sendable {
     let boundAt = ContinuousClock.now
     var detectors: [RunningDetector] = []
     for loaded in loading {
-      detectors.append(try await loaded.compile(by: backend))
+      detectors.append(
+        try await loaded.compile(
+          by: backend, for: pictureSizes(for: loaded.plan, from: decoders), log: reporter.log))
       try checkNotStopped(stop)
     }
     let incidents = IncidentLog(reporter)
@@ -70,7 +72,7 @@ public struct DetectionRun: Sendable {
       objectStages.append(try await loaded.compile(by: backend, incidents: incidents))
       try checkNotStopped(stop)
     }
-    for model in detectors.map(\.session.model) + objectStages.compactMap(\.model?.session.model) {
+    for model in detectors.map(\.sessions.model) + objectStages.compactMap(\.model?.session.model) {
       for note in model.notes { reporter.log("model \(model.name): \(note)") }
     }
     if !endpoints.isEmpty {
@@ -88,7 +90,8 @@ public struct DetectionRun: Sendable {
       await decode.onChange { await outlets.report($0, of: source) }
     }
     let execution = GraphExecution(
-      graph: graph, meter: meter, outlets: outlets, batchers: objectStages.compactMap(\.batcher), plan: plan,
+      graph: graph, meter: meter, outlets: outlets, batchers: objectStages.compactMap(\.batcher),
+      sessions: detectors.map(\.sessions), plan: plan,
       reporter: reporter, incidents: incidents)
     let outcome = await execution.run(stop: stop)
 
@@ -129,6 +132,17 @@ public struct DetectionRun: Sendable {
     }
     try checkNotStopped(stop)
     if let first = failures.min(by: { $0.key < $1.key }) { throw EyrieFailure(.run, "\(first.value)") }
+  }
+
+  /// The displayed size of each source of a detector; nil for one that is opened by the run.
+  private func pictureSizes(for detector: DetectorPlan, from decoders: [DecodeStage]) -> [PixelSize?] {
+    let names = Set(detector.resizers.flatMap(\.frames).map(\.from))
+    return decoders.filter { names.contains($0.source.id.value) }.map { decoder in
+      guard let video = decoder.source.counts.description?.video, let width = video.width,
+        let height = video.height
+      else { return nil }
+      return PixelSize(width: width, height: height)
+    }
   }
 
   // MARK: - After the run

@@ -31,6 +31,7 @@ struct GraphExecution: Sendable {
   let meter: RunMeter
   let outlets: RunOutlets
   let batchers: [CropBatcher]
+  let sessions: [DetectorSessions]
   let plan: RunPlan
   let reporter: RunReporter
   let incidents: IncidentLog
@@ -54,6 +55,12 @@ struct GraphExecution: Sendable {
       for batcher in batchers {
         group.addTask {
           await batcher.run()
+          return .clockwork
+        }
+      }
+      for sessions in sessions {
+        group.addTask {
+          await sessions.run()
           return .clockwork
         }
       }

@@ -21,14 +21,78 @@ struct LoadedDetector: Sendable {
     setup = try DetectorSetup(model: proof.model, plan: plan)
   }
 
-  /// Compiles the model, and proves it: nothing is published of one that does not give what it should.
-  func compile(by backend: ModelBackend) async throws(EyrieFailure) -> RunningDetector {
+  /// Compiles the model for the sizes that its sources need, and proves it: nothing is published of one that does
+  /// not give what it should.
+  /// - Parameters:
+  ///   - pictures: the displayed size of each source that it looks at; nil where it is not known yet.
+  ///   - log: takes lines about sizes, also during the run.
+  func compile(
+    by backend: ModelBackend, for pictures: [PixelSize?], log: @escaping @Sendable (String) -> Void
+  ) async throws(EyrieFailure) -> RunningDetector {
+    let sizing = DetectorSizing(proof.model.input, size: plan.inputSize, rect: plan.rect)
+    let compile: DetectorSessions.Compile = { [proof, plan] size throws(ModelError) in
+      let session = try await backend.compile(proof.model, plan.options(for: size))
+      try proof.model.checkGrid(of: session)
+      return session
+    }
     do throws(ModelError) {
-      let session = try await proof.session(by: backend, options: plan.compile)
-      return RunningDetector(plan: plan, setup: setup, session: session)
+      var sessions: [InferenceSession] = []
+      var failed: Set<PixelSize> = []
+      for size in sizing.sizes(for: pictures) {
+        do throws(ModelError) {
+          sessions.append(try await compile(size))
+        } catch {
+          // Some files say that they have any size and do not. Nobody asked for this one.
+          guard sizing.rectangle != nil, size != sizing.square else { throw error }
+          log("model \(proof.model.name): does not run at \(size), so at \(sizing.square): \(error.reason)")
+          failed.insert(size)
+        }
+      }
+      if sessions.isEmpty { sessions.append(try await compile(sizing.square)) }
+      let first = sessions.removeFirst()
+      try await proof.check(first, by: backend, options: plan.options(for: first.inputSize))
+      return RunningDetector(
+        plan: plan, setup: setup,
+        sessions: DetectorSessions(
+          first, sessions, sizing: sizing, failed: failed, log: log, compile: compile))
     } catch {
       throw EyrieFailure(.usage, "\(error)")
     }
+  }
+}
+
+extension ModelDescription {
+  /// Refuses a size at which a detector has as many anchors as at its own: its grid, and so its boxes, lie in
+  /// constants of the file, whatever the shape of its input says.
+  fileprivate func checkGrid(of session: InferenceSession) throws(ModelError) {
+    let found = session.model
+    guard let anchors = anchorCount, anchors == found.anchorCount,
+      input.width * input.height != found.input.width * found.input.height
+    else { return }
+    throw ModelError(
+      .unsupportedModel, path,
+      "its boxes are those of \(input.width)×\(input.height) at any size of the input (\(anchors) anchors)")
+  }
+
+  private var anchorCount: Int? {
+    guard output.shape.count == 3, let layout = output.layout else { return nil }
+    let count: Int? =
+      switch layout {
+      case .featuresFirst: output.shape[2]
+      case .anchorsFirst: output.shape[1]
+      // Its rows are the best so many, whatever the grid.
+      case .endToEnd: nil
+      }
+    return count.flatMap { $0 > 0 ? $0 : nil }
+  }
+}
+
+extension DetectorPlan {
+  fileprivate func options(for size: PixelSize) -> CompileOptions {
+    var options = compile
+    options.inputWidth = size.width
+    options.inputHeight = size.height
+    return options
   }
 }
 
@@ -36,5 +100,5 @@ struct LoadedDetector: Sendable {
 struct RunningDetector: Sendable {
   let plan: DetectorPlan
   let setup: DetectorSetup
-  let session: InferenceSession
+  let sessions: DetectorSessions
 }

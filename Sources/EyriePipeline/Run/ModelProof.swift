@@ -25,7 +25,7 @@ struct ModelProof: Sendable {
   /// Runs the golden input through a session, or through one of its own where that one runs at another size or
   /// in an arithmetic for which the file has no tolerance. It takes one inference, before the first frame.
   /// - Throws: ``ModelError`` when the results differ.
-  private func check(
+  func check(
     _ session: InferenceSession, by backend: ModelBackend, options: CompileOptions
   ) async throws(ModelError) {
     guard let golden else { return }

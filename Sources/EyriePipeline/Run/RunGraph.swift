@@ -49,15 +49,15 @@ struct RunGraph {
   }
 
   private func add(_ detector: RunningDetector, to definition: inout GraphDefinition) {
-    let session = detector.session
+    let sessions = detector.sessions
     let live = Set(plans.filter(\.input.isLive).map(\.id.value))
-    let modelName = session.model.name
-    let detect = DetectStage(requests: session.requestCount, setup: detector.setup) { [log] note in
+    let modelName = sessions.model.name
+    let detect = DetectStage(requests: sessions.slots.count, setup: detector.setup) { [log] note in
       log("model \(modelName): \(note)")
     }
     definition.add(detector.plan.name, transform: detect)
     for resizer in detector.plan.resizers {
-      definition.add(resizer.name, transform: ResizeStage(session: session, every: detector.plan.every))
+      definition.add(resizer.name, transform: ResizeStage(sessions: sessions, every: detector.plan.every))
       for edge in resizer.frames {
         // A queue of raw frames costs memory and, live, latency: it only evens out decoding.
         let isLive = live.contains(edge.from)
@@ -66,7 +66,7 @@ struct RunGraph {
           overflow: edge.overflow ?? (isLive ? .dropOldest : .suspend))
       }
       definition.connect(
-        resizer.name, to: detector.plan.name, capacity: resizer.results.capacity ?? session.requestCount,
+        resizer.name, to: detector.plan.name, capacity: resizer.results.capacity ?? sessions.slots.count,
         overflow: resizer.results.overflow ?? .suspend)
     }
   }

@@ -142,7 +142,7 @@ public struct RunSummary: Sendable, Codable, Equatable {
   public var schema = "eyrie.summary/1"
   /// As in the events of the run.
   public var runId: String
-  /// The models as they ran: one for each detector, then one for each stage that looks at objects.
+  /// The models as they ran: one for each size of each detector, then one for each stage that looks at objects.
   public var models: [Model]
   /// Where the frames went.
   public var frames = Frames()

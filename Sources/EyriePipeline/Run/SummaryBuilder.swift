@@ -15,7 +15,7 @@ struct SummaryBuilder {
   func summary() async -> RunSummary {
     let measured = meter.results
     let events = await outlets.counts
-    let sessions = detectors.map(\.session) + objectStages.compactMap(\.model?.session)
+    let sessions = detectors.flatMap(\.sessions.all) + objectStages.compactMap(\.model?.session)
     var summary = RunSummary(runId: outlets.runID, models: sessions.map { RunSummary.Model($0) })
     for source in meter.sources {
       let counts = source.counts

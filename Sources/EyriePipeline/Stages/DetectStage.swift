@@ -14,9 +14,9 @@ actor DetectStage: TransformStage {
   private let setup: DetectorSetup
   private let log: @Sendable (String) -> Void
   private var decoder: DetectionDecoder
-  /// The head of the last output. Its shape can change from run to run: an end-to-end model has as many rows
-  /// as it found objects.
-  private var head: (shape: [Int], head: YOLOHead)?
+  /// The heads of the latest outputs, the newest last. Their shape can change from run to run: a model that runs at
+  /// several sizes has as many, and an end-to-end model has as many rows as it found objects.
+  private var heads: [(shape: [Int], head: YOLOHead)] = []
   /// What the boxes are measured in; nil until an output had one.
   private var unit: BoxUnit?
 
@@ -67,9 +67,10 @@ actor DetectStage: TransformStage {
   }
 
   private func head(for shape: [Int]) throws(VisionError) -> YOLOHead {
-    if let head, head.shape == shape { return head.head }
+    if let known = heads.last(where: { $0.shape == shape }) { return known.head }
     let made = try setup.head(of: shape)
-    head = (shape, made)
+    if heads.count > DetectorSessions.mostSizes { heads.removeFirst() }
+    heads.append((shape, made))
     return made
   }
 

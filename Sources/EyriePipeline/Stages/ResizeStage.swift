@@ -5,8 +5,8 @@ import EyrieVision
 
 /// Scales and letterboxes a frame straight into the input tensor of a free infer request.
 ///
-/// It holds a request before it takes a frame: while all requests are busy, frames wait in the queue, where a
-/// live source's newest replaces the oldest. Sources wait in queues of their own, which are served in turn.
+/// It holds a slot before it takes a frame: while as many inferences are under way as there may be, frames wait in
+/// the queue, where a live source's newest replaces the oldest. Sources wait in queues of their own, which are served in turn.
 /// Where the detector looks at each Nth frame of a source only, the others pass by untouched.
 /// swscale blocks, so the actor runs on a thread of its own.
 actor ResizeStage: TransformStage {
@@ -25,7 +25,8 @@ actor ResizeStage: TransformStage {
 
   private struct Setup {
     let scaler = FrameScaler()
-    let transform: PictureTransform
+    /// nil while the model is compiled for such pictures.
+    var fit: DetectorSessions.Fit?
     var lastUse = 0
   }
 
@@ -35,7 +36,7 @@ actor ResizeStage: TransformStage {
   nonisolated let executor = ThreadExecutor(name: "resize")
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-  private let session: InferenceSession
+  private let sessions: DetectorSessions
   /// The detector looks at each frame of which the number is a multiple of this.
   private let every: Int
   /// How many frames of each source came.
@@ -43,38 +44,43 @@ actor ResizeStage: TransformStage {
   private var setups: [Kind: Setup] = [:]
   private var uses = 0
 
-  init(session: InferenceSession, every: Int = 1) {
-    self.session = session
+  init(sessions: DetectorSessions, every: Int = 1) {
+    self.sessions = sessions
     self.every = every
   }
 
-  func admit() async throws(StageFailure) -> RequestLease {
+  func admit() async throws(StageFailure) -> Slot {
     do {
-      return try await session.acquire()
+      return try await sessions.slots.acquire()
     } catch {
       throw .item(reason: "cancelled", message: "\(error)")
     }
   }
 
   func process(
-    _ item: SourceFrame, permit request: RequestLease
+    _ item: SourceFrame, permit slot: Slot
   ) async throws(StageFailure) -> StageResult<PreparedFrame> {
     guard isWanted(item) else { return .emit(PreparedFrame(source: item, input: nil)) }
     do {
-      let setup = try setup(for: item.frame)
-      let content = setup.transform.content
+      let (fit, scaler) = try setup(for: item.frame)
+      // There are as many requests as slots, so that one is free.
+      let request = try await fit.session.acquire()
+      let content = fit.transform.content
       let target = ScaleTarget(
-        canvasWidth: session.inputWidth, canvasHeight: session.inputHeight, x: content.x, y: content.y,
-        width: content.width, height: content.height, pixelOrder: .rgb,
-        padding: UInt8(clamping: session.model.input.padValue))
+        canvasWidth: fit.session.inputWidth, canvasHeight: fit.session.inputHeight, x: content.x,
+        y: content.y, width: content.width, height: content.height, pixelOrder: .rgb,
+        padding: UInt8(clamping: fit.session.model.input.padValue))
       try request.withInput { bytes throws(MediaError) in
-        try setup.scaler.scale(item.frame, into: bytes, target: target)
+        try scaler.scale(item.frame, into: bytes, target: target)
       }
       return .emit(
         PreparedFrame(
-          source: item, input: PreparedFrame.Input(request: request, transform: setup.transform)))
+          source: item,
+          input: PreparedFrame.Input(slot: slot, request: request, transform: fit.transform)))
     } catch let error as MediaError {
       throw .item(reason: "scale_failed", message: "frame \(item.index) of \(item.source.id): \(error)")
+    } catch is CancellationError {
+      throw .item(reason: "cancelled", message: "frame \(item.index) of \(item.source.id): cancelled")
     } catch {
       throw .item(reason: "bad_picture_size", message: "frame \(item.index) of \(item.source.id): \(error)")
     }
@@ -89,23 +95,19 @@ actor ResizeStage: TransformStage {
   }
 
   /// What is made once for each kind of picture.
-  private func setup(for frame: VideoFrame) throws -> Setup {
+  private func setup(for frame: VideoFrame) throws -> (fit: DetectorSessions.Fit, scaler: FrameScaler) {
     let kind = Kind(frame)
     uses += 1
-    if let index = setups.index(forKey: kind) {
-      setups.values[index].lastUse = uses
-      return setups.values[index]
-    }
-    let transform = try PictureTransform(
-      session.model.input.resize == .stretch ? .stretch : .letterbox, sourceWidth: frame.width,
-      sourceHeight: frame.height, modelWidth: session.inputWidth, modelHeight: session.inputHeight)
-    if setups.count >= Self.mostSetups,
+    var setup = setups[kind] ?? Setup()
+    setup.lastUse = uses
+    let fit = try setup.fit ?? sessions.fit(width: frame.width, height: frame.height)
+    if fit.isFinal { setup.fit = fit }
+    if setups[kind] == nil, setups.count >= Self.mostSetups,
       let oldest = setups.min(by: { $0.value.lastUse < $1.value.lastUse })?.key
     {
       setups[oldest] = nil
     }
-    let made = Setup(transform: transform, lastUse: uses)
-    setups[kind] = made
-    return made
+    setups[kind] = setup
+    return (fit, setup.scaler)
   }
 }

@@ -7,6 +7,8 @@ import EyrieVision
 struct PreparedFrame: Sendable {
   /// What the detector is to look at: the pixels are in the input tensor of an infer request.
   struct Input: Sendable {
+    /// Lets so many inferences be under way. Given back with the request.
+    let slot: Slot
     let request: RequestLease
     /// From the pixels of the displayed picture to those of the model.
     let transform: PictureTransform

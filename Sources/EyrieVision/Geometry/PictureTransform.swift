@@ -70,16 +70,32 @@ public struct PictureTransform: Hashable, Sendable {
       let gain = min(ratioX, ratioY)
       scaleX = gain
       scaleY = gain
-      let width = Self.scaled(sourceWidth, by: gain, atMost: modelWidth)
-      let height = Self.scaled(sourceHeight, by: gain, atMost: modelHeight)
-      // Half the padding, rounded down: what Ultralytics' round(padding / 2 - 0.1) gives.
-      content = PixelRectangle(
-        x: (modelWidth - width) / 2, y: (modelHeight - height) / 2, width: width, height: height)
+      content = Self.centred(
+        width: Self.scaled(sourceWidth, by: gain, atMost: modelWidth),
+        height: Self.scaled(sourceHeight, by: gain, atMost: modelHeight), in: (modelWidth, modelHeight))
     case .stretch:
       scaleX = ratioX
       scaleY = ratioY
       content = PixelRectangle(x: 0, y: 0, width: modelWidth, height: modelHeight)
     }
+  }
+
+  /// Computes the letterbox into the rectangle that a picture needs. The gain is that of the square: with the
+  /// rectangle's own sides it would be less where a side of the content was rounded down to a whole stride.
+  init(rectangle: InputRectangle, sourceWidth: Int, sourceHeight: Int) throws(VisionError) {
+    try Self.check("picture", sourceWidth, sourceHeight)
+    try Self.check("model input", rectangle.longSide, rectangle.longSide)
+    let side = rectangle.longSide
+    let gain = Double(side) / Double(max(sourceWidth, sourceHeight))
+    let width = Self.scaled(sourceWidth, by: gain, atMost: side)
+    let height = Self.scaled(sourceHeight, by: gain, atMost: side)
+    self.sourceWidth = sourceWidth
+    self.sourceHeight = sourceHeight
+    modelWidth = rectangle.side(around: width)
+    modelHeight = rectangle.side(around: height)
+    scaleX = gain
+    scaleY = gain
+    content = Self.centred(width: width, height: height, in: (modelWidth, modelHeight))
   }
 
   /// Columns of padding left of the content.
@@ -134,6 +150,13 @@ public struct PictureTransform: Hashable, Sendable {
     guard allowed.contains(width), allowed.contains(height) else {
       throw .pictureSize(name: name, width: width, height: height)
     }
+  }
+
+  /// Half the padding, rounded down: what Ultralytics' round(padding / 2 - 0.1) gives.
+  private static func centred(width: Int, height: Int, in model: (width: Int, height: Int)) -> PixelRectangle
+  {
+    PixelRectangle(
+      x: (model.width - width) / 2, y: (model.height - height) / 2, width: width, height: height)
   }
 
   private static func scaled(_ side: Int, by gain: Double, atMost limit: Int) -> Int {

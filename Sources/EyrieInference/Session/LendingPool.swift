@@ -1,45 +1,41 @@
 import Synchronization
 
-/// Lends a fixed set of requests, first come first served.
-///
-/// Leases keep the pool alive, so the requests are freed only after the last lease is gone.
-final class RequestPool: Sendable {
+/// Lends a fixed set of resources, first come first served. Safe from any task.
+final class LendingPool<Resource: Sendable>: Sendable {
   private struct Waiter {
     let id: UInt64
-    let continuation: CheckedContinuation<RequestLease?, Never>
+    let continuation: CheckedContinuation<Resource?, Never>
   }
 
   private struct State {
-    var idle: [any InferenceRequest]
+    var idle: [Resource]
     var waiters: [Waiter] = []
     /// Waiters cancelled before they were enqueued: the handler may run first. It may also run after
-    /// the waiter was served, so `acquire` takes its own entry out again.
+    /// the waiter was served, so `take` takes its own entry out again.
     var cancelledEarly: Set<UInt64> = []
     var nextID: UInt64 = 0
   }
 
   private let state: Mutex<State>
-  /// The most pictures that a request takes.
-  let batch: Int
 
-  init(_ requests: sending [any InferenceRequest], batch: Int) {
-    self.batch = batch
-    state = Mutex(State(idle: requests))
+  init(_ resources: [Resource]) {
+    state = Mutex(State(idle: resources))
   }
 
   var idleCount: Int { state.withLock { $0.idle.count } }
   var waiterCount: Int { state.withLock { $0.waiters.count } }
 
-  func acquire() async throws(CancellationError) -> RequestLease {
+  /// Takes a resource, waiting for one if need be; whoever has it gives it back.
+  func take() async throws(CancellationError) -> Resource {
     if Task.isCancelled { throw CancellationError() }
-    let (request, id) = state.withLock { state -> ((any InferenceRequest)?, UInt64) in
-      // A request is idle only while nobody waits: `giveBack` serves waiters first.
-      if let request = state.idle.popLast() { return (request, 0) }
+    let (resource, id) = state.withLock { state -> (Resource?, UInt64) in
+      // A resource is idle only while nobody waits: `giveBack` serves waiters first.
+      if let resource = state.idle.popLast() { return (resource, 0) }
       state.nextID &+= 1
       return (nil, state.nextID)
     }
-    if let request { return RequestLease(request, pool: self) }
-    let lease = await withTaskCancellationHandler {
+    if let resource { return resource }
+    let lent = await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         enqueue(Waiter(id: id, continuation: continuation))
       }
@@ -47,19 +43,19 @@ final class RequestPool: Sendable {
       cancel(id)
     }
     state.withLock { _ = $0.cancelledEarly.remove(id) }
-    guard let lease else { throw CancellationError() }
-    return lease
+    guard let lent else { throw CancellationError() }
+    return lent
   }
 
   private func enqueue(_ waiter: Waiter) {
-    let outcome = state.withLock { state -> (resume: Bool, request: (any InferenceRequest)?) in
+    let outcome = state.withLock { state -> (resume: Bool, resource: Resource?) in
       if state.cancelledEarly.remove(waiter.id) != nil { return (true, nil) }
-      if let request = state.idle.popLast() { return (true, request) }
+      if let resource = state.idle.popLast() { return (true, resource) }
       state.waiters.append(waiter)
       return (false, nil)
     }
     guard outcome.resume else { return }
-    waiter.continuation.resume(returning: outcome.request.map { RequestLease($0, pool: self) })
+    waiter.continuation.resume(returning: outcome.resource)
   }
 
   private func cancel(_ id: UInt64) {
@@ -73,14 +69,14 @@ final class RequestPool: Sendable {
     waiter?.continuation.resume(returning: nil)
   }
 
-  func giveBack(_ request: any InferenceRequest) {
+  func giveBack(_ resource: Resource) {
     let waiter = state.withLock { state -> Waiter? in
       guard !state.waiters.isEmpty else {
-        state.idle.append(request)
+        state.idle.append(resource)
         return nil
       }
       return state.waiters.removeFirst()
     }
-    waiter?.continuation.resume(returning: RequestLease(request, pool: self))
+    waiter?.continuation.resume(returning: resource)
   }
 }
