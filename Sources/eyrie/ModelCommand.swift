@@ -51,7 +51,7 @@ struct ModelCommand: AsyncParsableCommand {
     @Argument(help: ArgumentHelp("A model package.", valueName: "dir"))
     var model: String
 
-    @Option(help: "The arithmetic to run it in: auto, f32, bf16 or f16 (default: f32, then auto).")
+    @Option(help: "The arithmetic to run it in: auto, f32, bf16, f16 or int8 (default: f32, then auto).")
     var precision: ExecutionPrecision?
 
     @Flag(help: "Print JSON instead of a table.")

@@ -54,11 +54,15 @@ struct RunCommand: AsyncParsableCommand {
       valueName: "n"))
   var waitSubscribers: Int?
 
-  @Option(help: "The arithmetic of inference: auto, f32, bf16 or f16 (default: auto).")
+  @Option(help: "The arithmetic of inference: auto, f32, bf16, f16 or int8 (default: auto).")
   var precision: ExecutionPrecision?
 
   @Option(help: ArgumentHelp("How many inferences may be under way at once.", valueName: "n"))
   var requests: Int?
+
+  @Option(
+    help: ArgumentHelp("Keep compiled models in this directory, for a faster next start.", valueName: "dir"))
+  var modelCache: String?
 
   @Option(
     help: ArgumentHelp(
@@ -200,6 +204,7 @@ struct RunCommand: AsyncParsableCommand {
     if let waitSubscribers { options.waitSubscribers = waitSubscribers }
     if let precision { options.precision = precision }
     options.requests = requests
+    options.modelCache = modelCache
     options.inputSize = inputSize
     options.rect = !noRect
     options.confidence = confidence
@@ -260,6 +265,7 @@ struct RunCommand: AsyncParsableCommand {
     let pipeline = try PipelineFile.open(file, environment: ProcessInfo.processInfo.environment)
     var plan = try pipeline.plan()
     plan.duration = duration
+    if let modelCache { plan.keepCompiledModels(in: modelCache) }
     plan.summary = Self.place(summary)
     return plan
   }

@@ -162,7 +162,9 @@ def test_trained_weights_find_what_a_person_sees(eyrie, restored, tmp_path, prec
     video = tmp_path / "still.mp4"
     as_video(pictures.read(path), video)
     assert eyrie("model", "check", restored[precision]).returncode == 0
-    events = events_of(eyrie, video, restored[precision], tmp_path)
+    # At the square that the expected counts are of. In a rectangle, the man at the edge of bus.jpg has 0.22 (0.27 in
+    # Ultralytics' own, where a square has 0.43).
+    events = events_of(eyrie, video, restored[precision], tmp_path, "--no-rect")
     counts: dict[str, int] = {}
     for each in events[0]["detections"]:
         counts[each["label"]] = counts.get(each["label"], 0) + 1

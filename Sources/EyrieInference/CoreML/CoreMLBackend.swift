@@ -55,6 +55,7 @@
           .invalidOption, model.path, "a request count of \(count) is not possible; 1 to 256 are")
       }
       try options.checkBatch(model.path)
+      try options.checkPrecision(of: model)
       if options.batch > 1 {
         model.notes.append(CompileOptions.onePictureNote(options.batch, "its input is one image"))
       }
@@ -66,7 +67,7 @@
           "an input of \(width)×\(height) was asked for, but the model is fixed at "
             + "\(model.input.width)×\(model.input.height)")
       }
-      if options.precision != .auto, options.precision != model.coreMLPrecision {
+      if ![.auto, .int8, model.coreMLPrecision].contains(options.precision) {
         model.notes.append(
           "\(options.precision.rawValue) was asked for, but Core ML chooses the arithmetic itself: "
             + "\(model.coreMLPrecision.rawValue) for this model")

@@ -31,7 +31,8 @@ public struct CompileOptions: Sendable, Equatable {
   /// It saves less than one would think. On two cores with AVX-512 BF16 a picture costs ViT-B/16 183 ms of CPU time
   /// alone and 177 in a batch of 8 with two requests side by side, 203 and 182 with one on all cores.
   public var batch = 1
-  /// A directory in which OpenVINO keeps compiled models for the next start; `nil` keeps none.
+  /// A directory in which compiled models are kept for the next start; `nil` keeps none. It is made if need be. One that
+  /// cannot be used is left alone: the model is compiled as usual. What was damaged in it is not used.
   public var cacheDirectory: String?
 
   /// Makes the default options.
@@ -43,6 +44,14 @@ public struct CompileOptions: Sendable, Equatable {
     guard (1...256).contains(batch) else {
       throw ModelError(.invalidOption, path, "a batch of \(batch) is not possible; 1 to 256 are")
     }
+  }
+
+  /// - Throws: ``ModelError`` where integers are asked of a model that has none.
+  func checkPrecision(of model: ModelDescription) throws(ModelError) {
+    guard precision == .int8, model.precision != .int8 else { return }
+    throw ModelError(
+      .invalidOption, model.path,
+      "int8 was asked for, but the model is not quantised; convert it with --precision int8")
   }
 
   /// What ``ModelDescription/notes`` say where several pictures at once were asked for and cannot be had.
@@ -83,10 +92,9 @@ public enum OpenVINOBackend {
 
     let withPreprocessing = try prepared.model.takingBytes(model.input)
     let wanted = hint(for: options.precision, core: core)
-    let compiled = try core.compile(
-      withPreprocessing, device: device, properties: properties(options, precision: wanted))
+    let compiled = try compile(withPreprocessing, of: model, options, precision: wanted, with: core)
     let executed = compiled.property("INFERENCE_PRECISION_HINT").flatMap(ExecutionPrecision.init) ?? wanted
-    if options.precision != .auto, options.precision != executed {
+    if ![.auto, .int8, executed].contains(options.precision) {
       model.notes.append(
         "\(options.precision.rawValue) was asked for, but this \(device) runs the model in \(executed.rawValue)"
       )
@@ -106,6 +114,23 @@ public enum OpenVINOBackend {
       batch: prepared.batch)
   }
 
+  /// By way of the cache, where there is to be one.
+  private static func compile(
+    _ prepared: OpenVINOModel, of model: ModelDescription, _ options: CompileOptions,
+    precision: ExecutionPrecision, with core: OpenVINOCore
+  ) throws(ModelError) -> OpenVINOCompiledModel {
+    let properties = properties(options, precision: precision)
+    guard let directory = options.cacheDirectory else {
+      return try core.compile(prepared, device: device, properties: properties)
+    }
+    let key = CompiledModelCache.key(of: model, options: options, properties: properties, device: device)
+    return try CompiledModelCache(directory: directory).compile(key: key) { place throws(ModelError) in
+      try core.compile(
+        prepared, device: device,
+        properties: properties + (place.map { [(key: "CACHE_DIR", value: $0)] } ?? []))
+    }
+  }
+
   private static func check(
     _ options: CompileOptions, _ description: ModelDescription
   ) throws(ModelError) {
@@ -115,6 +140,7 @@ public enum OpenVINOBackend {
         .unsupportedFormat, description.path, "is a Core ML model, which OpenVINO does not run")
     }
     try options.checkBatch(description.path)
+    try options.checkPrecision(of: description)
     // Larger numbers are typing errors, and would exhaust memory before they fail.
     let counts = [
       ("request count", options.requestCount, 256), ("thread count", options.threadCount, 1024),
@@ -156,7 +182,7 @@ public enum OpenVINOBackend {
 
   /// What to ask OpenVINO for. It is quiet about a precision that it does not have.
   private static func hint(for precision: ExecutionPrecision, core: OpenVINOCore) -> ExecutionPrecision {
-    guard precision == .auto else { return precision }
+    guard precision == .auto || precision == .int8 else { return precision }
     let capabilities = core.property("OPTIMIZATION_CAPABILITIES", of: device)?.split(separator: " ") ?? []
     return capabilities.contains("BF16") ? .bf16 : .f32
   }
@@ -171,7 +197,6 @@ public enum OpenVINOBackend {
     if let count = options.requestCount { result.append(("PERFORMANCE_HINT_NUM_REQUESTS", "\(count)")) }
     if let count = options.threadCount { result.append(("INFERENCE_NUM_THREADS", "\(count)")) }
     if let count = options.streamCount { result.append(("NUM_STREAMS", "\(count)")) }
-    if let directory = options.cacheDirectory { result.append(("CACHE_DIR", directory)) }
     return result
   }
 }

@@ -61,4 +61,7 @@ public enum ExecutionPrecision: String, Sendable, Codable, CaseIterable {
   case f32
   case bf16
   case f16
+  /// Integers where the model file is quantised, `auto` for the rest. Asked of a model that is not quantised it is
+  /// refused: no runtime can quantise without pictures.
+  case int8
 }

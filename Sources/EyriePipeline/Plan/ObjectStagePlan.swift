@@ -12,7 +12,7 @@ struct ObjectStagePlan: Sendable {
   }
 
   let name: String
-  let work: Work
+  var work: Work
   /// `from` names detectors and other stages of this kind.
   var edges: [EdgePlan]
 }
@@ -124,7 +124,9 @@ extension RunPlan {
     }
     func addLook(_ name: String, _ model: String, _ purpose: CropModelPlan.Purpose) {
       var look = CropModelPlan(name: name, model: model, purpose: purpose)
-      look.compile.precision = options.precision
+      // Whether the detector is quantised says nothing about this model.
+      look.compile.precision = options.precision == .int8 ? .auto : options.precision
+      look.compile.cacheDirectory = options.modelCache
       add(name, .look(look))
     }
     if let model = options.classify {

@@ -16,6 +16,16 @@ public struct RunPlan: Sendable {
   /// Where to write the summary as JSON; nil for nowhere. `/dev/stdout` will do.
   public var summary: String?
 
+  /// Keeps compiled models in a directory for the next start.
+  public mutating func keepCompiledModels(in directory: String) {
+    for index in detectors.indices { detectors[index].compile.cacheDirectory = directory }
+    for index in objectStages.indices {
+      guard case .look(var look) = objectStages[index].work else { continue }
+      look.compile.cacheDirectory = directory
+      objectStages[index].work = .look(look)
+    }
+  }
+
   /// Whether events, summary or picture go to stdout, where nothing else should then be printed.
   public var usesStandardOutput: Bool { OutputPaths(self).includesStandardOutput }
 }

@@ -39,6 +39,8 @@ public struct RunOptions: Sendable {
   /// Whether a dynamic model runs at the least rectangle of whole strides that holds the picture at the wanted longer
   /// side, as Ultralytics' `rect`, and not at a square. It finds the same in less time.
   public var rect = true
+  /// A directory in which compiled models are kept for the next start; nil keeps none.
+  public var modelCache: String?
   /// How many inferences may be under way at once; nil takes one more than the device
   /// runs at once.
   public var requests: Int?
@@ -193,6 +195,7 @@ public struct RunOptions: Sendable {
     var compile = CompileOptions()
     compile.precision = precision
     compile.requestCount = requests
+    compile.cacheDirectory = modelCache
     return compile
   }
 }

@@ -128,8 +128,10 @@ public struct RunSummary: Sendable, Codable, Equatable {
   public struct Model: Sendable, Codable, Equatable {
     /// As in events.
     public var name: String
-    /// The arithmetic that was really used.
+    /// The arithmetic that was really used, for all that is not quantised.
     public var precision: String
+    /// The number format of the weights: `float32`, `float16`, `mixed`, `int8`; null where nothing tells.
+    @OrNull public var weights: String?
     /// In pixels.
     public var inputWidth: Int
     /// In pixels.

@@ -137,6 +137,7 @@ extension RunSummary.Model {
   init(_ session: InferenceSession) {
     self.init(
       name: session.model.name, precision: session.executedPrecision.rawValue,
+      weights: session.model.precision?.rawValue,
       inputWidth: session.inputWidth, inputHeight: session.inputHeight, requests: session.requestCount)
   }
 }

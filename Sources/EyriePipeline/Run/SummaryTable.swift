@@ -52,7 +52,8 @@ public struct SummaryTable: CustomStringConvertible {
       rows.append(
         (
           "model",
-          "\(model.name), \(model.inputWidth)×\(model.inputHeight), \(model.precision), "
+          "\(model.name), \(model.inputWidth)×\(model.inputHeight), "
+            + "\(model.weights == "int8" ? "int8, else " : "")\(model.precision), "
             + "\(model.requests) infer requests"
         ))
     }
