@@ -84,7 +84,8 @@ final class DecodeSession {
       stream: demuxer.stream,
       options: VideoDecoder.Options(
         threads: options.decoderThreads > 0 ? options.decoderThreads : isLarge ? 2 : 1,
-        lowLatency: options.lowLatency && isLive, hardware: options.hardware, openDevice: options.openDevice),
+        lowLatency: options.lowLatency && isLive, bySlices: isLive && options.decoderThreads == 0,
+        hardware: options.hardware, openDevice: options.openDevice),
       input: demuxer.input)
   }
 

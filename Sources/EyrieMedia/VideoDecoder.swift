@@ -8,6 +8,8 @@ final class VideoDecoder {
   struct Options {
     var threads: Int
     var lowLatency: Bool
+    /// Whether threads share a frame and do not decode one each.
+    var bySlices = false
     var hardware: HardwareDecoding
     var openDevice: HardwareDevice.Opener
   }
@@ -111,9 +113,9 @@ final class VideoDecoder {
     context.pointee.thread_count = Int32(clamping: options.threads)
     if options.lowLatency {
       context.pointee.flags |= AV_CODEC_FLAG_LOW_DELAY
-      // Threads that decode a frame each hold back as many frames.
-      context.pointee.thread_type = FF_THREAD_SLICE
     }
+    // Threads that decode a frame each hold back as many frames.
+    if options.lowLatency || options.bySlices { context.pointee.thread_type = FF_THREAD_SLICE }
     context.pointee.max_pixels = FFmpeg.maxPixels
     guard avcodec_parameters_to_context(context, stream.pointee.codecpar) >= 0 else { return false }
     device?.attach(to: context)

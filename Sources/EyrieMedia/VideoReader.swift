@@ -9,7 +9,9 @@ public final class VideoReader {
   /// How to read.
   public struct Options: Sendable {
     /// Threads of the decoder. 0 chooses: one up to 1920×1088 (a second costs 13 to 26 % more CPU time
-    /// on H.264 and a frame of delay, and the other cores are wanted for inference), two above.
+    /// on H.264 and a frame of delay, and the other cores are wanted for inference), two above. Those of files decode a
+    /// frame each. Those of live sources share each frame where it has slices, so that none is held back, unless a
+    /// number is given here.
     public var decoderThreads: Int
     /// How long opening and probing may take. A pipe that has no writer yet is waited for regardless.
     public var openTimeout: Duration

@@ -125,6 +125,9 @@ struct RunCommand: AsyncParsableCommand {
   @Option(help: "Where to decode: none (the CPU, the default), auto, vaapi, cuda or videotoolbox.")
   var hardware: HardwareDecoding?
 
+  @Option(help: ArgumentHelp("Threads of each decoder (default: chosen by size and cores).", valueName: "n"))
+  var decoderThreads: Int?
+
   @Flag(help: "Keep the buffers of live inputs as short as they can be.")
   var lowLatency = false
 
@@ -221,6 +224,7 @@ struct RunCommand: AsyncParsableCommand {
     if let every { options.every = every }
     options.maxFPS = maxFPS
     if let hardware { options.hardware = hardware }
+    options.decoderThreads = decoderThreads
     options.lowLatency = lowLatency
     if let damagedFrames { options.damagedFrames = damagedFrames }
     if let pacing { options.pacing = pacing }
@@ -254,7 +258,7 @@ struct RunCommand: AsyncParsableCommand {
       ("--reconnect", reconnect != nil), ("--rtsp-transport", rtspTransport != nil),
       ("--open-timeout", openTimeout != nil), ("--read-timeout", readTimeout != nil),
       ("--every", every != nil), ("--max-fps", maxFPS != nil), ("--low-latency", lowLatency),
-      ("--hardware", hardware != nil),
+      ("--hardware", hardware != nil), ("--decoder-threads", decoderThreads != nil),
       ("--damaged-frames", damagedFrames != nil), ("--jsonl", jsonl != nil), ("--annotate", annotate != nil),
     ]
     if let other = fixed.first(where: \.isGiven) {

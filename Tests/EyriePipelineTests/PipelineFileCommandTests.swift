@@ -252,7 +252,8 @@ struct PipelineFileCommandTests {
       return [String(match.1)] + (match.2 == nil ? [] : [Self.values[String(match.1)] ?? "1"])
     }
     #expect(options.count > 20)
-    for option in options where !["--summary", "--duration", "--version", "--help"].contains(option[0]) {
+    for option in options
+    where !["--summary", "--duration", "--model-cache", "--version", "--help"].contains(option[0]) {
       let result = try await Tool.eyrie.run(["run", file] + option)
       #expect(result.code == 2)
       #expect(result.errorLines.count == 1)

@@ -29,6 +29,7 @@ extension PipelineFile {
     }
     try checkWays(plan)
     plan.keepWeakDetections()
+    plan.shareCores()
     return plan
   }
 

@@ -19,6 +19,7 @@ struct SourceDefinition: Sendable {
   let password: WrittenText?
   let transport: RTSPTransport?
   let lowLatency: Bool?
+  let decoderThreads: Int?
   let hardware: HardwareDecoding?
   let every: Int?
   let maxFPS: Double?
@@ -47,6 +48,9 @@ extension SourceDefinition {
       "password", "The password of the camera, as it is: not percent-encoded. Best ${VARIABLE}.")
     static let transport = Field<RTSPTransport>.choice(
       "transport", "How RTSP carries its packets. Default: tcp.")
+    static let decoderThreads = Field.integer(
+      "decoder_threads", RunOptions.decoderThreadRange,
+      "Threads of the decoder. Default: chosen by size and cores.")
     static let lowLatency = Field.boolean("low_latency", "Whether buffers are kept as short as they can be.")
     static let hardware = Field<HardwareDecoding>.choice("hardware", "Where decoding is done. Default: none.")
     static let every = Field.integer("every", 1...10_000, "Detect on each Nth frame only. Default: 1.")
@@ -77,7 +81,8 @@ extension SourceDefinition {
   }
 
   static let table = FieldTable([
-    Key.input, Key.username, Key.password, Key.transport, Key.lowLatency, Key.hardware, Key.every, Key.maxFPS,
+    Key.input, Key.username, Key.password, Key.transport, Key.lowLatency, Key.decoderThreads, Key.hardware,
+    Key.every, Key.maxFPS,
     Key.maxFrames, Key.loop, Key.pacing, Key.openTimeout, Key.readTimeout, Key.frozenAfter, Key.damagedFrames,
     Key.reconnect,
   ])
@@ -92,6 +97,7 @@ extension SourceDefinition {
     password = object(Key.password)
     transport = object(Key.transport)
     lowLatency = object(Key.lowLatency)
+    decoderThreads = object(Key.decoderThreads)
     hardware = object(Key.hardware)
     every = object(Key.every)
     maxFPS = object(Key.maxFPS)
@@ -131,6 +137,7 @@ extension SourceDefinition {
     options.username = username?.value
     options.password = password?.value
     options.lowLatency = lowLatency ?? options.lowLatency
+    options.decoderThreads = decoderThreads ?? options.decoderThreads
     options.hardware = hardware ?? options.hardware
     options.every = every ?? options.every
     options.maxFPS = maxFPS
@@ -147,6 +154,7 @@ extension SourceDefinition {
     password = nil
     transport = nil
     lowLatency = nil
+    decoderThreads = nil
     hardware = nil
     every = nil
     maxFPS = nil

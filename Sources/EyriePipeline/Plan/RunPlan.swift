@@ -2,6 +2,7 @@ import EyrieEvents
 import EyrieGraph
 import EyrieInference
 import EyrieMedia
+import Foundation
 
 /// What a run is to do: where pictures come from, which detectors look at them, and where events go. The options
 /// of a command and a pipeline file both end in one of these.
@@ -53,6 +54,20 @@ struct SourcePlan: Sendable {
 
   /// Whether frames come when they come, and not when they are asked for.
   var hasOwnPace: Bool { input.isLive || pacing == .realtime }
+}
+
+extension RunPlan {
+  /// Lets files decode on several threads where cores are left over: a detector on many cores takes more frames than
+  /// one thread decodes. Half of the cores at most, for inference needs more than decoding; and four, for each thread
+  /// holds a frame. On few cores more threads only cost: see `VideoReader.Options.decoderThreads`.
+  mutating func shareCores(_ cores: Int = ProcessInfo.processInfo.activeProcessorCount) {
+    let share = min(4, cores / (2 * max(1, sources.count)))
+    guard share > 1 else { return }
+    for index in sources.indices
+    where !sources[index].hasOwnPace && sources[index].reading.decoderThreads == 0 {
+      sources[index].reading.decoderThreads = share
+    }
+  }
 }
 
 /// A detector with what brings pictures to its size.
@@ -191,6 +206,7 @@ extension RunPlan {
     duration = options.duration
     summary = options.summary
     keepWeakDetections()
+    shareCores()
   }
 
   /// The names of inputs in events: what they are called, with a number where two are called the same.

@@ -68,6 +68,8 @@ public struct RunOptions: Sendable {
   public var maxFPS: Double?
   /// Where to decode.
   public var hardware = HardwareDecoding.none
+  /// Threads of each decoder; nil chooses.
+  public var decoderThreads: Int?
   /// Whether buffers of live inputs are kept as short as they can be.
   public var lowLatency = false
   /// What becomes of frames that show damage.
@@ -106,6 +108,8 @@ public struct RunOptions: Sendable {
     self.init(inputs: [input], model: model)
   }
 
+  static let decoderThreadRange = 1...64
+
   /// Checks the numbers.
   /// - Throws: `EyrieFailure` of kind usage that names the option.
   public func validate() throws(EyrieFailure) {
@@ -128,6 +132,9 @@ public struct RunOptions: Sendable {
     }
     if let requests, !(1...256).contains(requests) {
       throw EyrieFailure(.usage, "--requests \(requests): must be between 1 and 256")
+    }
+    if let decoderThreads, !Self.decoderThreadRange.contains(decoderThreads) {
+      throw EyrieFailure(.usage, "--decoder-threads \(decoderThreads): must be between 1 and 64")
     }
     try RunPlan.checkDuration(duration)
     for (name, value) in [("--open-timeout", openTimeout), ("--read-timeout", readTimeout ?? 1)]
@@ -186,6 +193,7 @@ public struct RunOptions: Sendable {
     options.every = track ? 1 : every
     options.maxFPS = maxFPS
     options.hardware = hardware
+    options.decoderThreads = decoderThreads ?? 0
     options.lowLatency = lowLatency
     return options
   }
