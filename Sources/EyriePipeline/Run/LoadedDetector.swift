@@ -38,7 +38,14 @@ struct LoadedDetector: Sendable {
     do throws(ModelError) {
       var sessions: [InferenceSession] = []
       var failed: Set<PixelSize> = []
-      for size in sizing.sizes(for: pictures) {
+      let sizes = sizing.sizes(for: pictures)
+      // Where no session of the run can do it, before they are made: so two do not take memory at once.
+      var isProven = false
+      if let golden = proof.golden, !sizes.contains(PixelSize(width: golden.width, height: golden.height)) {
+        try await proof.proveApart(by: backend, options: plan.compile)
+        isProven = true
+      }
+      for size in sizes {
         do throws(ModelError) {
           sessions.append(try await compile(size))
         } catch {
@@ -49,8 +56,8 @@ struct LoadedDetector: Sendable {
         }
       }
       if sessions.isEmpty { sessions.append(try await compile(sizing.square)) }
+      if !isProven { try await prove(sessions, by: backend) }
       let first = sessions.removeFirst()
-      try await proof.check(first, by: backend, options: plan.options(for: first.inputSize))
       return RunningDetector(
         plan: plan, setup: setup,
         sessions: DetectorSessions(
@@ -58,6 +65,14 @@ struct LoadedDetector: Sendable {
     } catch {
       throw EyrieFailure(.usage, "\(error)")
     }
+  }
+}
+
+extension LoadedDetector {
+  /// Proves the model by the session of the run that can be judged, else by one of its own.
+  private func prove(_ sessions: [InferenceSession], by backend: ModelBackend) async throws(ModelError) {
+    for session in sessions where try await proof.prove(session) { return }
+    try await proof.proveApart(by: backend, options: plan.compile, after: sessions.first)
   }
 }
 

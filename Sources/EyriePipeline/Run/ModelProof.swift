@@ -18,30 +18,38 @@ struct ModelProof: Sendable {
   func session(by backend: ModelBackend, options: CompileOptions) async throws(ModelError) -> InferenceSession
   {
     let session = try await backend.compile(model, options)
-    try await check(session, by: backend, options: options)
+    if try await !prove(session) { try await proveApart(by: backend, options: options, after: session) }
     return session
   }
 
-  /// Runs the golden input through a session, or through one of its own where that one runs at another size or
-  /// in an arithmetic for which the file has no tolerance. It takes one inference, before the first frame.
+  /// Runs the golden input through a session, if that can be judged by it. It takes one inference.
+  /// - Returns: false for a session of another size, or in an arithmetic for which the file has no tolerance.
   /// - Throws: ``ModelError`` when the results differ.
-  func check(
-    _ session: InferenceSession, by backend: ModelBackend, options: CompileOptions
-  ) async throws(ModelError) {
-    guard let golden else { return }
-    let judged = try await sessionToJudge(golden, session, backend, options)
-    let report = try await golden.replay(on: judged)
+  func prove(_ session: InferenceSession) async throws(ModelError) -> Bool {
+    guard let golden else { return true }
+    guard golden.hasTolerance(for: session.executedPrecision), session.inputWidth == golden.width,
+      session.inputHeight == golden.height
+    else { return false }
+    let report = try await golden.replay(on: session)
     if let refusal = golden.refusal(report, of: model) { throw refusal }
+    return true
   }
 
-  private func sessionToJudge(
-    _ golden: Golden, _ session: InferenceSession, _ backend: ModelBackend, _ options: CompileOptions
-  ) async throws(ModelError) -> InferenceSession {
-    let isJudged = golden.hasTolerance(for: session.executedPrecision)
-    if isJudged, session.inputWidth == golden.width, session.inputHeight == golden.height { return session }
-    var options = options
-    if !isJudged { options.precision = .f32 }
-    return try await backend.compile(model, golden.options(options))
+  /// The same in a session of its own, which is gone afterwards: at the size of the file, and at f32 where it has no
+  /// tolerance for what the options ask for.
+  /// - Parameter session: made with these options, at any size, if there is one: its arithmetic need not be found out.
+  func proveApart(
+    by backend: ModelBackend, options: CompileOptions, after session: InferenceSession? = nil
+  ) async throws(ModelError) {
+    guard let golden else { return }
+    var options = golden.options(options)
+    if let session, !golden.hasTolerance(for: session.executedPrecision) { options.precision = .f32 }
+    let apart = try await backend.compile(model, options)
+    if try await prove(apart) { return }
+    options.precision = .f32
+    guard apart.executedPrecision != .f32, try await prove(backend.compile(model, options)) else {
+      throw ModelError(.noGolden, golden.path, "states no tolerance for f32")
+    }
   }
 }
 
