@@ -20,7 +20,8 @@ final class DetectorSessions: Sendable {
 
   typealias Compile = @Sendable (PixelSize) async throws(ModelError) -> InferenceSession
 
-  /// Each costs the memory of its activations (some 15 MiB for YOLOv8n at 640×384), and cameras have few aspects.
+  /// Each costs the memory of its weights and activations (some 55 MiB for YOLOv8n on two cores), and cameras have few
+  /// aspects.
   static let mostSizes = 4
 
   /// How many inferences may be under way in all sessions together.
