@@ -79,6 +79,15 @@ let package = Package(
     .executableTarget(
       name: "eyrie-track", dependencies: ["EyrieVision"], path: "Tests/EyrieTrackerTool",
       swiftSettings: strict),
+    // Counts allocations and times of optimised code, for tests and `make bench-parts`. It puts the counter in front
+    // of the C library's allocator, so it is a process of its own.
+    .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
+    .executableTarget(
+      name: "eyrie-measure",
+      dependencies: [
+        "CAllocationCounter", "EyriePipeline", "EyrieGraph", "EyrieMedia", "EyrieVision", "EyrieEvents",
+      ],
+      path: "Tests/EyrieMeasureTool", swiftSettings: strict),
     .testTarget(
       name: "EyrieGraphTests", dependencies: ["EyrieGraph", "EyrieTestTools"], swiftSettings: strict),
     .testTarget(
