@@ -1,3 +1,9 @@
+/// A stage on a thread of its own. The graph then keeps all that it does for the stage on that thread.
+public protocol ThreadBound: Actor {
+  /// The one that `unownedExecutor` answers.
+  nonisolated var executor: ThreadExecutor { get }
+}
+
 /// A stage that makes items: a camera, a file.
 ///
 /// It runs as one long call. It ends by itself at the end of its stream, or soon after `context.stop` is

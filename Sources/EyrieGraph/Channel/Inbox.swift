@@ -8,8 +8,9 @@ import Synchronization
 /// not depend on how many there were, and an item costs no more for lanes that are empty. All methods are safe from
 /// any task; items are destroyed, waiters resumed and callbacks called outside the lock.
 final class Inbox<Element: Sendable>: Sendable {
-  fileprivate typealias SenderWait = CheckedContinuation<SendOutcome, Never>
-  private typealias ReceiverWait = CheckedContinuation<Element?, Never>
+  // Unsafe, that is without an allocation for each wait: whoever takes one out, under the lock, resumes it.
+  fileprivate typealias SenderWait = UnsafeContinuation<SendOutcome, Never>
+  private typealias ReceiverWait = UnsafeContinuation<Element?, Never>
 
   /// One incoming edge of an inbox, for whoever sends over it. It keeps its counts after the inbox has
   /// forgotten it.
@@ -104,7 +105,7 @@ final class Inbox<Element: Sendable>: Sendable {
   /// Sends one item over a lane; waits for room where the lane's policy is `suspend`.
   func send(_ element: Element, through entrance: Entrance) async -> SendOutcome {
     if let outcome = offer(element, to: entrance) { return outcome }
-    return await withCheckedContinuation { continuation in
+    return await withUnsafeContinuation { continuation in
       parkOrStore(element, in: entrance, continuation: continuation)
     }
   }
@@ -116,7 +117,7 @@ final class Inbox<Element: Sendable>: Sendable {
     case .item(let element): return element
     case .finished: return nil
     case .empty:
-      return await withCheckedContinuation { continuation in
+      return await withUnsafeContinuation { continuation in
         // Something may have come between the look above and here.
         switch takeNow(orRegister: continuation) {
         case .item(let element): continuation.resume(returning: element)

@@ -24,7 +24,12 @@ struct Lane<Element: Sendable, Waiter: Sendable>: Sendable {
   private(set) var highWaterMark = 0
   private(set) var isClosed = false
   private var queued: Ring<Element>
-  private var waiting: [(element: Element, waiter: Waiter)] = []
+  private var waiting = Ring<Parked>(capacity: 1)
+
+  private struct Parked {
+    let element: Element
+    let waiter: Waiter
+  }
 
   /// - Parameter capacity: the number of items that wait here at most; values under 1 count as 1.
   init(capacity: Int, policy: OverflowPolicy) {
@@ -78,15 +83,15 @@ struct Lane<Element: Sendable, Waiter: Sendable>: Sendable {
   /// Keeps an item whose sender waits for room.
   mutating func park(_ element: Element, waiter: Waiter) {
     offered += 1
-    waiting.append((element, waiter))
+    waiting.makeRoom(for: waiting.count + 1)
+    waiting.append(Parked(element: element, waiter: waiter))
   }
 
   /// Takes the oldest item, and names the sender that now got its place in the queue, if one waited.
   mutating func take() -> (element: Element, admitted: Waiter?)? {
     guard let element = queued.popFirst() else { return nil }
     delivered += 1
-    guard !waiting.isEmpty else { return (element, nil) }
-    let next = waiting.removeFirst()
+    guard let next = waiting.popFirst() else { return (element, nil) }
     store(next.element)
     return (element, next.waiter)
   }
@@ -100,10 +105,12 @@ struct Lane<Element: Sendable, Waiter: Sendable>: Sendable {
   mutating func abort() -> (discarded: [Element], waiters: [Waiter]) {
     isClosed = true
     var discarded: [Element] = []
+    var waiters: [Waiter] = []
     while let element = queued.popFirst() { discarded.append(element) }
-    discarded += waiting.map(\.element)
-    let waiters = waiting.map(\.waiter)
-    waiting = []
+    while let parked = waiting.popFirst() {
+      discarded.append(parked.element)
+      waiters.append(parked.waiter)
+    }
     self.discarded += discarded.count
     return (discarded, waiters)
   }

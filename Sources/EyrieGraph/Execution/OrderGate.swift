@@ -4,93 +4,67 @@ import Synchronization
 ///
 /// Each item takes a ticket when it arrives, awaits its turn before it leaves and then passes the turn on.
 /// Tickets must be passed on also when the work failed, or those behind wait for ever.
+///
+/// What is under way is little: a list is searched faster than a table, and allocates nothing once it has grown.
 final class OrderGate: Sendable {
   struct Ticket: Sendable {
     fileprivate let stream: String
     fileprivate let number: UInt64
   }
 
-  private struct Stream {
-    var nextTicket: UInt64 = 0
-    var turn: UInt64 = 0
-    var waiting: [UInt64: CheckedContinuation<Void, Never>] = [:]
+  private struct Entry {
+    let ticket: Ticket
+    /// Unsafe, that is without an allocation for each wait: it is taken out under the lock, once.
+    var waiter: UnsafeContinuation<Void, Never>?
   }
 
-  private let streams = Mutex<[String: Stream]>([:])
+  private struct State {
+    var nextNumber: UInt64 = 0
+    /// The tickets that were not passed on, in the order in which they were given.
+    var underWay: [Entry] = []
+
+    func isTurn(_ ticket: Ticket) -> Bool {
+      underWay.first { $0.ticket.stream == ticket.stream }?.ticket.number == ticket.number
+    }
+
+    func index(of ticket: Ticket) -> Int? { underWay.firstIndex { $0.ticket.number == ticket.number } }
+  }
+
+  private let state = Mutex(State())
 
   func ticket(for stream: String) -> Ticket {
-    streams.withLock { streams in
-      let number = streams[stream, default: Stream()].nextTicket
-      streams[stream, default: Stream()].nextTicket += 1
-      return Ticket(stream: stream, number: number)
+    state.withLock { state in
+      let ticket = Ticket(stream: stream, number: state.nextNumber)
+      state.nextNumber += 1
+      state.underWay.append(Entry(ticket: ticket))
+      return ticket
     }
   }
 
   /// Waits until every earlier ticket of the stream was passed on.
   func waitTurn(_ ticket: Ticket) async {
-    let isTurn = streams.withLock { $0[ticket.stream]?.turn == ticket.number }
+    let isTurn = state.withLock { $0.isTurn(ticket) }
     if isTurn { return }
-    await withCheckedContinuation { continuation in
-      let isTurn = streams.withLock { streams in
-        if streams[ticket.stream]?.turn == ticket.number { return true }
-        streams[ticket.stream]?.waiting[ticket.number] = continuation
+    await withUnsafeContinuation { continuation in
+      let isTurn = state.withLock { state in
+        guard !state.isTurn(ticket), let index = state.index(of: ticket) else { return true }
+        state.underWay[index].waiter = continuation
         return false
       }
       if isTurn { continuation.resume() }
     }
   }
 
-  /// Passes the turn to the next ticket of the stream. A stream without tickets under way is forgotten.
+  /// Passes the turn to the next ticket of the stream.
   func passTurn(_ ticket: Ticket) {
-    let next = streams.withLock { streams -> CheckedContinuation<Void, Never>? in
-      guard var stream = streams[ticket.stream] else { return nil }
-      stream.turn += 1
-      let next = stream.waiting.removeValue(forKey: stream.turn)
-      streams[ticket.stream] = stream.turn == stream.nextTicket ? nil : stream
-      return next
+    let next = state.withLock { state -> UnsafeContinuation<Void, Never>? in
+      guard let index = state.index(of: ticket) else { return nil }
+      state.underWay.remove(at: index)
+      guard let next = state.underWay.firstIndex(where: { $0.ticket.stream == ticket.stream }) else {
+        return nil
+      }
+      return state.underWay[next].waiter.take()
     }
     next?.resume()
-  }
-}
-
-/// Bounds how many items a stage works on at once. One task acquires; any releases.
-final class WorkSlots: Sendable {
-  private struct State {
-    var free: Int
-    var waiter: CheckedContinuation<Void, Never>?
-  }
-
-  private let state: Mutex<State>
-
-  init(count: Int) {
-    state = Mutex(State(free: max(1, count)))
-  }
-
-  func acquire() async {
-    if state.withLock({ Self.take(&$0) }) { return }
-    await withCheckedContinuation { continuation in
-      let isFree = state.withLock { state in
-        if Self.take(&state) { return true }
-        state.waiter = continuation
-        return false
-      }
-      if isFree { continuation.resume() }
-    }
-  }
-
-  func release() {
-    let waiter = state.withLock { state -> CheckedContinuation<Void, Never>? in
-      // The slot goes straight to the task that waits for it.
-      if let waiter = state.waiter.take() { return waiter }
-      state.free += 1
-      return nil
-    }
-    waiter?.resume()
-  }
-
-  private static func take(_ state: inout State) -> Bool {
-    guard state.free > 0 else { return false }
-    state.free -= 1
-    return true
   }
 }

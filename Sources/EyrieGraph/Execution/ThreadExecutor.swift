@@ -7,7 +7,10 @@ import Synchronization
 /// An actor takes one as `nonisolated let executor` and answers `executor.asUnownedSerialExecutor()` from
 /// `unownedExecutor`; it must keep the executor as long as itself. The thread ends when the executor is
 /// released and its last job has run.
-public final class ThreadExecutor: SerialExecutor {
+///
+/// As a task executor it keeps a whole task on the thread (`ThreadBound`). Without that a task that waited is resumed
+/// on the pool, which allocates for each job, and changes to the thread only from there.
+public final class ThreadExecutor: SerialExecutor, TaskExecutor {
   private let queue = JobQueue()
 
   /// Starts the thread.
@@ -29,7 +32,9 @@ public final class ThreadExecutor: SerialExecutor {
 
   /// Runs a job after those that are queued. Called by the Swift runtime.
   public func enqueue(_ job: consuming ExecutorJob) {
-    queue.append(UnownedJob(job), executor: asUnownedSerialExecutor())
+    queue.append(
+      JobQueue.Entry(
+        job: UnownedJob(job), executor: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor()))
   }
 
   /// What the actor answers from `unownedExecutor`.
@@ -40,16 +45,22 @@ public final class ThreadExecutor: SerialExecutor {
 
 /// The jobs of one thread. Apart from the executor, so that the thread does not keep its own executor alive.
 private final class JobQueue: Sendable {
+  struct Entry {
+    let job: UnownedJob
+    let executor: UnownedSerialExecutor
+    let taskExecutor: UnownedTaskExecutor
+  }
+
   private struct State {
-    var jobs: [(UnownedJob, UnownedSerialExecutor)] = []
+    var jobs: [Entry] = []
     var isClosed = false
   }
 
   private let state = Mutex(State())
   private let wake = DispatchSemaphore(value: 0)
 
-  func append(_ job: UnownedJob, executor: UnownedSerialExecutor) {
-    state.withLock { $0.jobs.append((job, executor)) }
+  func append(_ entry: Entry) {
+    state.withLock { $0.jobs.append(entry) }
     wake.signal()
   }
 
@@ -61,11 +72,12 @@ private final class JobQueue: Sendable {
   func runJobs() {
     while true {
       wake.wait()
-      let (job, isClosed) = state.withLock { state -> ((UnownedJob, UnownedSerialExecutor)?, Bool) in
+      let (next, isClosed) = state.withLock { state -> (Entry?, Bool) in
         (state.jobs.isEmpty ? nil : state.jobs.removeFirst(), state.isClosed)
       }
-      if let (job, executor) = job {
-        job.runSynchronously(on: executor)
+      if let next {
+        // Whichever way it came, this thread is where the actor's work is done one after the other.
+        next.job.runSynchronously(isolatedTo: next.executor, taskExecutor: next.taskExecutor)
       } else if isClosed {
         return
       }

@@ -41,6 +41,9 @@ extension GraphNode {
   func abort() {}
 }
 
+/// A stage that never waits for an item still lets other calls come in after so many.
+let itemsInARow = 32
+
 /// What a graph needs of a source besides what it needs of every node.
 struct SourceControl: Sendable {
   /// Its own; while it runs, it follows that of the run.
@@ -63,6 +66,12 @@ struct RunControl: Sendable {
 }
 
 extension GraphNode {
+  /// Runs a node's work on the thread of its stage, if that has one.
+  func onThread(of stage: any Actor, _ work: () async throws -> Void) async throws {
+    guard let executor = (stage as? any ThreadBound)?.executor else { return try await work() }
+    try await withTaskExecutorPreference(executor) { try await work() }
+  }
+
   func joined<Output: Sendable>(
     _ outlet: Outlet<Output>, to consumer: any GraphNode, by edge: EdgeTerms
   ) -> (@Sendable () -> LaneCounts)? {

@@ -33,12 +33,13 @@ final class SinkNode<Stage: SinkStage>: GraphNode {
 
   func run(_ control: RunControl) async throws {
     defer { inbox.abort() }
+    try await onThread(of: stage) { try await consumeAll(control) }
+  }
+
+  private func consumeAll(_ control: RunControl) async throws {
     var failure: (any Error)?
     do {
-      while let input = await inbox.receive() {
-        meter.recordReceived()
-        try await consume(input, control: control)
-      }
+      while try await consumeSome(on: stage, control) {}
     } catch {
       failure = error
     }
@@ -52,6 +53,17 @@ final class SinkNode<Stage: SinkStage>: GraphNode {
       }
     }
     if let failure { throw failure }
+  }
+
+  /// Hands over some items where the stage itself works, so that an item costs no change of threads.
+  /// - Returns: false when nothing more will come.
+  private func consumeSome(on _: isolated Stage, _ control: RunControl) async throws -> Bool {
+    for _ in 0..<itemsInARow {
+      guard let input = await inbox.receive() else { return false }
+      meter.recordReceived()
+      try await consume(input, control: control)
+    }
+    return true
   }
 
   private func consume(_ input: Stage.Input, control: RunControl) async throws {

@@ -33,6 +33,10 @@ final class SourceNode<Stage: SourceStage>: GraphNode {
       stop.unfollow()
       outlet.close()
     }
+    try await onThread(of: stage) { try await runAgainAndAgain(control) }
+  }
+
+  private func runAgainAndAgain(_ control: RunControl) async throws {
     let context = SourceContext(stop: stop, outlet: outlet, meter: meter)
     var generator = SystemRandomNumberGenerator()
     var attempt = 0

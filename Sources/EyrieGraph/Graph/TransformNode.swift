@@ -45,87 +45,110 @@ final class TransformNode<Stage: TransformStage>: GraphNode {
       inbox.abort()
       outlet.close()
     }
-    if stage.concurrency <= 1 {
-      try await runOneByOne(control)
-    } else {
-      try await runConcurrently(control)
-    }
-  }
-
-  private func runOneByOne(_ control: RunControl) async throws {
-    while let (input, permit) = try await next(control) {
-      if let output = try await work(on: input, permit: permit, control: control) {
-        _ = await outlet.send(output)
+    try await onThread(of: stage) {
+      if stage.concurrency <= 1 {
+        while try await workOneByOne(on: stage, control) {}
+      } else {
+        try await runConcurrently(control)
       }
     }
   }
+
+  /// Works on some items where the stage itself works, so that an item costs no change of threads.
+  /// - Returns: false when nothing more will come.
+  private func workOneByOne(on _: isolated Stage, _ control: RunControl) async throws -> Bool {
+    for _ in 0..<itemsInARow {
+      switch try await workOnNext(control) {
+      case .output(let output)?: _ = await outlet.send(output)
+      case .nothing?: break
+      case nil: return false
+      }
+    }
+    return true
+  }
+
+  /// What came of an item.
+  private enum Done {
+    case output(Stage.Output)
+    case nothing
+  }
+
+  /// - Returns: nil when nothing more will come.
+  private func workOnNext(_ control: RunControl) async throws -> Done? {
+    guard let (input, permit) = try await next(control) else { return nil }
+    return try await work(on: input, permit: permit, control: control)
+  }
+
+  // MARK: - Several at once
 
   /// How many items may be under way for each that may be worked on. Finished results wait here for the turn of
   /// their stream, so that one slow item holds up its own stream and takes one slot, and other streams go on.
   private static var lookAhead: Int { 4 }
+  /// There is a task for each item that may be under way, for as long as the stage runs: none is made for an item.
+  private static var mostWorkers: Int { 4_096 }
+
+  /// What the tasks of a stage share.
+  private struct Crew: Sendable {
+    let admission: WorkAdmission
+    let gate = OrderGate()
+  }
 
   private func runConcurrently(_ control: RunControl) async throws {
-    let slots = WorkSlots(count: stage.concurrency)
-    let (places, overflows) = stage.concurrency.multipliedReportingOverflow(by: Self.lookAhead)
-    let underWay = WorkSlots(count: overflows ? .max : places)
-    let gate = OrderGate()
+    let crew = Crew(admission: WorkAdmission(slots: stage.concurrency))
+    let workers = min(stage.concurrency, Self.mostWorkers / Self.lookAhead) * Self.lookAhead
     try await withThrowingDiscardingTaskGroup { group in
-      await underWay.acquire()
-      await slots.acquire()
-      while let parcel = try await nextParcel(control) {
-        let ticket = gate.ticket(for: parcel.stream)
+      for _ in 0..<workers {
         group.addTask { [self] in
-          defer { underWay.release() }
-          do {
-            let output = try await work(on: parcel, slots: slots, control: control)
-            await gate.waitTurn(ticket)
-            if let output { _ = await outlet.send(output) }
-          } catch {
-            // The loop above waits for items or for a slot: both must let go.
-            inbox.abort()
-            await gate.waitTurn(ticket)
-            gate.passTurn(ticket)
-            throw error
-          }
-          gate.passTurn(ticket)
+          while try await workInTurn(on: stage, crew, control) {}
         }
-        await underWay.acquire()
-        await slots.acquire()
       }
     }
   }
 
-  private func nextParcel(_ control: RunControl) async throws -> Parcel? {
-    guard let (input, permit) = try await next(control) else { return nil }
-    return Parcel(input, permit, stream: stage.stream(of: input))
-  }
-
-  private func work(on parcel: Parcel, slots: WorkSlots, control: RunControl) async throws -> Stage.Output? {
-    defer { slots.release() }
-    guard let (input, permit) = parcel.open() else { return nil }
-    return try await work(on: input, permit: permit, control: control)
-  }
-
-  /// An item on its way to the task that works on it. Whoever opens it has it alone: a task keeps what it
-  /// captured until it ends, but an item must go when the work is done, and not wait for the turn of its
-  /// result. Others may wait for what it holds, such as an infer request.
-  private final class Parcel: Sendable {
-    let stream: String
-    private let content: Mutex<(input: Stage.Input, permit: Stage.Permit)?>
-
-    init(_ input: Stage.Input, _ permit: Stage.Permit, stream: String) {
-      self.stream = stream
-      content = Mutex((input, permit))
+  /// One task's work on some items, where the stage itself works.
+  /// - Returns: false when nothing more will come.
+  private func workInTurn(on _: isolated Stage, _ crew: Crew, _ control: RunControl) async throws -> Bool {
+    for _ in 0..<itemsInARow {
+      guard let (done, ticket) = try await workOnNext(crew, control) else { return false }
+      await crew.gate.waitTurn(ticket)
+      if case .output(let output) = done { _ = await outlet.send(output) }
+      crew.gate.passTurn(ticket)
     }
+    return true
+  }
 
-    /// The item, the first time.
-    func open() -> (input: Stage.Input, permit: Stage.Permit)? {
-      content.withLock { content in
-        defer { content = nil }
-        return content
-      }
+  /// An item must go when the work on it is done, and not wait for the turn of its result: others may wait for what it
+  /// holds, such as an infer request. So it is known here only.
+  /// - Returns: nil when nothing more will come.
+  private func workOnNext(_ crew: Crew, _ control: RunControl) async throws -> (Done, OrderGate.Ticket)? {
+    await crew.admission.enter()
+    defer { crew.admission.didWork() }
+    guard let (input, permit, ticket) = try await take(crew, control) else { return nil }
+    do {
+      return (try await work(on: input, permit: permit, control: control), ticket)
+    } catch {
+      // The others wait for items or for their turn: both must let go.
+      inbox.abort()
+      await crew.gate.waitTurn(ticket)
+      crew.gate.passTurn(ticket)
+      throw error
     }
   }
+
+  private func take(
+    _ crew: Crew, _ control: RunControl
+  ) async throws -> (Stage.Input, Stage.Permit, OrderGate.Ticket)? {
+    defer { crew.admission.didTake() }
+    do {
+      guard let (input, permit) = try await next(control) else { return nil }
+      return (input, permit, crew.gate.ticket(for: stage.stream(of: input)))
+    } catch {
+      inbox.abort()
+      throw error
+    }
+  }
+
+  // MARK: - One item
 
   /// Waits for a permit, then for an item.
   private func next(_ control: RunControl) async throws -> (Stage.Input, Stage.Permit)? {
@@ -150,9 +173,9 @@ final class TransformNode<Stage: TransformStage>: GraphNode {
     }
   }
 
-  private func work(on input: Stage.Input, permit: Stage.Permit, control: RunControl) async throws -> Stage
-    .Output?
-  {
+  private func work(
+    on input: Stage.Input, permit: Stage.Permit, control: RunControl
+  ) async throws -> Done {
     let start = ContinuousClock.now
     do throws(StageFailure) {
       let result = try await stage.process(input, permit: permit)
@@ -160,7 +183,7 @@ final class TransformNode<Stage: TransformStage>: GraphNode {
       switch result {
       case .emit(let output):
         meter.recordEnd(.emitted)
-        return output
+        return .output(output)
       case .drop(let reason):
         meter.recordEnd(.dropped(reason: reason))
         tellLoss(of: input, at: name, reason: reason)
@@ -168,6 +191,6 @@ final class TransformNode<Stage: TransformStage>: GraphNode {
     } catch {
       try settle(error, of: input, control: control)
     }
-    return nil
+    return .nothing
   }
 }
