@@ -6,6 +6,8 @@ final class DecodeSession {
   /// A picture as the decoder gave it, owned by whoever receives this.
   struct Decoded {
     let picture: UnsafeMutablePointer<AVFrame>
+    /// Where it goes when nobody needs it any more.
+    let pool: PicturePool
     let geometry: PictureGeometry
     let codec: String
     let arrival: PacketLedger.Arrival
@@ -29,6 +31,7 @@ final class DecodeSession {
   private let isLive: Bool
   private let readTimeout: Duration?
   private var packet: UnsafeMutablePointer<AVPacket>?
+  private let pictures = PicturePool()
   private var ledger = PacketLedger()
   private var damage = DamageTracker()
   private var awaitsKeyframe: Bool
@@ -118,7 +121,7 @@ final class DecodeSession {
   func next(
     _ warnings: inout WarningCounter, wants: ([SkipPlan.Picture]) -> Bool = { _ in true }
   ) throws(MediaError) -> Decoded? {
-    guard let frame = av_frame_alloc() else {
+    guard let frame = pictures.take() else {
       throw MediaError(.outOfMemory, demuxer.input, "out of memory while decoding")
     }
     do {
@@ -139,10 +142,10 @@ final class DecodeSession {
       }
       try checkOutcome()
     } catch {
-      FFmpeg.free(frame)
+      pictures.giveBack(frame)
       throw error
     }
-    FFmpeg.free(frame)
+    pictures.giveBack(frame)
     return nil
   }
 
@@ -217,7 +220,8 @@ final class DecodeSession {
     defer { skippedBefore.removeAll(keepingCapacity: true) }
     deliveredFrames += 1
     return Decoded(
-      picture: frame, geometry: demuxer.geometry(of: frame), codec: codec, arrival: ledger.arrival(of: tag),
+      picture: frame, pool: pictures, geometry: demuxer.geometry(of: frame), codec: codec,
+      arrival: ledger.arrival(of: tag),
       isCorrupt: isCorrupt, skippedBefore: skippedBefore)
   }
 

@@ -31,13 +31,15 @@ public final class VideoFrame: @unchecked Sendable {
   /// The stream's own time in nanoseconds, before discontinuities were joined up.
   let streamNanoseconds: Int64
   let picture: UnsafeMutablePointer<AVFrame>
+  private let pool: PicturePool
 
-  /// Takes over `picture`.
+  /// Takes over `picture`, which came from `pool`.
   init(
-    taking picture: UnsafeMutablePointer<AVFrame>, index: Int, stamp: Timeline.Stamp,
+    taking picture: UnsafeMutablePointer<AVFrame>, of pool: PicturePool, index: Int, stamp: Timeline.Stamp,
     arrival: PacketLedger.Arrival, geometry: PictureGeometry, codec: String, isCorrupt: Bool
   ) {
     self.picture = picture
+    self.pool = pool
     self.index = index
     ptsNanoseconds = stamp.nanoseconds
     streamNanoseconds = stamp.streamNanoseconds
@@ -51,7 +53,7 @@ public final class VideoFrame: @unchecked Sendable {
   }
 
   deinit {
-    FFmpeg.free(picture)
+    pool.giveBack(picture)
   }
 
   /// Width in pixels as stored.

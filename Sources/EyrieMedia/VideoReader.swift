@@ -151,7 +151,7 @@ public final class VideoReader {
     }
     latestArrival = arrival
     let frame = VideoFrame(
-      taking: decoded.picture, index: frameCount, stamp: stamp, arrival: arrival,
+      taking: decoded.picture, of: decoded.pool, index: frameCount, stamp: stamp, arrival: arrival,
       geometry: decoded.geometry, codec: decoded.codec, isCorrupt: decoded.isCorrupt)
     frameCount += 1
     if let session, frame.format != format {

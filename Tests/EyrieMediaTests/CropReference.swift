@@ -128,7 +128,7 @@ enum CropClip {
     _ picture: UnsafeMutablePointer<AVFrame>, _ frame: VideoFrame, _ geometry: PictureGeometry
   ) throws -> VideoFrame {
     VideoFrame(
-      taking: picture, index: frame.index,
+      taking: picture, of: PicturePool(), index: frame.index,
       stamp: Timeline.Stamp(nanoseconds: 0, streamNanoseconds: 0, warning: nil),
       arrival: PacketLedger.Arrival(instant: .now, date: Date(), source: nil), geometry: geometry,
       codec: frame.format.codec, isCorrupt: false)

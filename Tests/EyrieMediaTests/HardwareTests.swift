@@ -222,7 +222,7 @@ import Testing
     }
     if format == AV_PIX_FMT_NV12 { fill(UInt8.self, shift: 0) } else { fill(UInt16.self, shift: 6) }
     return VideoFrame(
-      taking: copy, index: 0, stamp: Timeline.Stamp(nanoseconds: 0, streamNanoseconds: 0),
+      taking: copy, of: PicturePool(), index: 0, stamp: Timeline.Stamp(nanoseconds: 0, streamNanoseconds: 0),
       arrival: PacketLedger.Arrival(instant: .now, date: Date()), geometry: frame.geometry,
       codec: frame.format.codec,
       isCorrupt: false)
