@@ -14,6 +14,8 @@ final class OpenVINORequest: InferenceRequest, @unchecked Sendable {
   private let places: Int
   /// How many pictures the last run had.
   private var count = 1
+  /// Of the last output that was looked at: the next, if it is of the same shape, needs no list of its own.
+  private var lastShape: [Int] = []
   /// OpenVINO keeps the address of this struct, not a copy of it.
   private let callback: UnsafeMutablePointer<ov_callback_t>
   private let waiter = Mutex<UnsafeContinuation<Void, Never>?>(nil)
@@ -88,6 +90,13 @@ final class OpenVINORequest: InferenceRequest, @unchecked Sendable {
     guard status == OK else { throw failure(status) }
   }
 
+  private func dimensions(of shape: ov_shape_t) -> [Int] {
+    let rank = Int(shape.rank)
+    let isSame = lastShape.count == rank && (0..<rank).allSatisfy { lastShape[$0] == Int(shape.dims[$0]) }
+    if !isSame { lastShape = (0..<rank).map { Int(shape.dims[$0]) } }
+    return lastShape
+  }
+
   private func failure(_ status: ov_status_e) -> InferenceError {
     InferenceError("\(model.path): inference failed: \(OpenVINOStatus.message(for: status))")
   }
@@ -114,7 +123,7 @@ final class OpenVINORequest: InferenceRequest, @unchecked Sendable {
         throw InferenceError("\(model.path): output \(index) cannot be read")
       }
     }
-    var dimensions = (0..<Int(shape.rank)).map { Int(shape.dims[$0]) }
+    var dimensions = dimensions(of: shape)
     if places > 1, dimensions.first == places {
       dimensions[0] = 1
       byteCount /= places
