@@ -41,11 +41,11 @@ struct DetectedFrame: Sendable {
 }
 
 extension DetectedFrame {
-  /// A frame that a detector looked at.
+  /// A frame that a detector looked at. The lists are the frame's own: the detector goes on with those of the result.
   init(source: SourceFrame, detector: DetectorIdentity, result: DetectionResult) {
     self.init(
       source: source, detector: detector, isInferred: true, drops: result.drops,
-      objects: result.detections.map { FoundObject(detection: $0) }, weak: result.weak)
+      objects: result.detections.map { FoundObject(detection: $0) }, weak: result.weak.map(\.self))
   }
 }
 

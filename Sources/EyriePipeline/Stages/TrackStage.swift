@@ -8,7 +8,12 @@ import EyrieVision
 /// What was detected is never changed or left out; an object that belongs to no track has no identity. Weak detections
 /// that continue a track are added. On a frame that the detector did not look at, the tracks say where objects are.
 /// A tracker begins anew when the picture changes its size, and after a gap in which all its tracks went stale.
+///
+/// It runs on a thread of its own: handing a frame over to it costs less than to the pool, and allocates nothing.
 actor TrackStage: TransformStage {
+  nonisolated let executor = ThreadExecutor(name: "track")
+  nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
   private struct State {
     var tracker: ByteTracker
     var size: PictureSize?
@@ -23,6 +28,8 @@ actor TrackStage: TransformStage {
   private let settings: TrackerSettings
   private let log: @Sendable (String) -> Void
   private var states = SourceStates<State>()
+  /// Those of the last frame; their memory is used again.
+  private var detections: [EyrieVision.Detection] = []
 
   /// - Parameter log: takes a line when a tracker begins anew.
   init(settings: TrackerSettings, log: @escaping @Sendable (String) -> Void) {
@@ -34,21 +41,25 @@ actor TrackStage: TransformStage {
     let source = item.source.source
     var item = item
     item.isTracked = true
+    detections.removeAll(keepingCapacity: true)
+    for object in item.objects { detections.append(object.detection) }
     states.update(
       source, detector: item.detector.name, initial: State(tracker: ByteTracker(settings: settings))
     ) {
       item.tracksReset = reset(&$0, for: item)
-      if item.isInferred { track(&item, &$0.tracker) } else { predict(&item, $0.tracker) }
+      if item.isInferred { track(&item, detections, &$0.tracker) } else { predict(&item, $0.tracker) }
     }
     item.weak = []
     if let reason = item.tracksReset { tell(reason, source) }
     return .emit(item)
   }
 
-  private func track(_ item: inout DetectedFrame, _ tracker: inout ByteTracker) {
+  private func track(
+    _ item: inout DetectedFrame, _ detections: [EyrieVision.Detection], _ tracker: inout ByteTracker
+  ) {
     let source = item.source.source
     let update = tracker.update(
-      item.objects.map(\.detection), weak: item.weak, at: item.source.frame.ptsNanoseconds,
+      detections, weak: item.weak, at: item.source.frame.ptsNanoseconds,
       nextID: { source.nextTrackID() })
     for (index, id) in zip(item.objects.indices, update.ids) { item.objects[index].trackID = id }
     for rescued in update.rescued where item.weak.indices.contains(rescued.index) {

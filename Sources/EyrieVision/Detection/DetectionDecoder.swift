@@ -12,8 +12,9 @@
 ///    they are suppressed by those, and suppress only weak ones.
 /// 4. Boxes are mapped to the picture and clipped; what lies wholly outside it is dropped and counted.
 ///
-/// A decoder keeps its scratch memory: once grown, only the resulting array is allocated. It is a value;
-/// use one for each task that decodes.
+/// A decoder keeps its scratch memory: once grown, only the resulting arrays are allocated, and not even those where
+/// a result is used again (`decode(_:element:head:unit:transform:into:)`). It is a value; use one for each task that
+/// decodes.
 public struct DetectionDecoder: Sendable {
   /// Thresholds and limits.
   public let settings: DetectionSettings
@@ -43,6 +44,21 @@ public struct DetectionDecoder: Sendable {
     _ tensor: RawSpan, element: TensorElement, head: YOLOHead, unit: BoxUnit = .pixels,
     transform: PictureTransform
   ) throws(VisionError) -> DetectionResult {
+    var result = DetectionResult(detections: [], drops: DetectionDrops())
+    try decode(tensor, element: element, head: head, unit: unit, transform: transform, into: &result)
+    return result
+  }
+
+  /// Decodes the output for one picture into the memory of an earlier result.
+  ///
+  /// - Parameters:
+  ///   - tensor: as for `decode(_:element:head:unit:transform:)`, and so the next four.
+  ///   - result: what was in it is forgotten, its memory used again.
+  /// - Throws: `VisionError.tensorSize` where the number of bytes is not that of the shape.
+  public mutating func decode(
+    _ tensor: RawSpan, element: TensorElement, head: YOLOHead, unit: BoxUnit = .pixels,
+    transform: PictureTransform, into result: inout DetectionResult
+  ) throws(VisionError) {
     let expected = head.byteCount(element)
     guard tensor.byteCount == expected else {
       throw .tensorSize(expected: expected, found: tensor.byteCount)
@@ -61,20 +77,20 @@ public struct DetectionDecoder: Sendable {
     }
     drops.truncated = suppression.truncated
 
-    let detections = pictureDetections(suppression.kept, unit, transform)
-    drops.outsidePicture = suppression.kept.count - detections.count
-    return DetectionResult(
-      detections: detections, weak: pictureDetections(suppression.keptWeak, unit, transform), drops: drops)
+    fill(&result.detections, with: suppression.kept, unit, transform)
+    fill(&result.weak, with: suppression.keptWeak, unit, transform)
+    drops.outsidePicture = suppression.kept.count - result.detections.count
+    result.drops = drops
   }
 
   /// The candidates that lie in the picture, at least in part.
-  private func pictureDetections(
-    _ kept: [Int32], _ unit: BoxUnit, _ transform: PictureTransform
-  ) -> [Detection] {
+  private func fill(
+    _ detections: inout [Detection], with kept: [Int32], _ unit: BoxUnit, _ transform: PictureTransform
+  ) {
     // Suppression does not mind: the overlap of two boxes is the same in either unit.
     let (scaleX, scaleY) =
       unit == .pixels ? (1, 1) : (Double(transform.modelWidth), Double(transform.modelHeight))
-    var detections: [Detection] = []
+    detections.removeAll(keepingCapacity: true)
     detections.reserveCapacity(kept.count)
     for index in kept.lazy.map(Int.init) {
       let box = transform.sourceBox(
@@ -84,6 +100,5 @@ public struct DetectionDecoder: Sendable {
       detections.append(
         Detection(classID: Int(candidates.classID[index]), confidence: candidates.score[index], box: box))
     }
-    return detections
   }
 }
