@@ -25,6 +25,7 @@ public struct EncodedEvent: Sendable, Equatable {
 public struct EventEncoder: Sendable {
   private var writer = JSONWriter()
   private var notFinite: [SourceID: Int] = [:]
+  private var topics = TopicTable()
 
   /// An encoder for one run.
   public init() {}
@@ -49,7 +50,7 @@ public struct EventEncoder: Sendable {
     case .stats(let event): write(event)
     }
     writer.endObject()
-    return EncodedEvent(topic: event.topic, payload: writer.bytes)
+    return EncodedEvent(topic: topics.topic(of: event), payload: writer.bytes)
   }
 
   private mutating func write(_ event: DetectionsEvent) {
@@ -235,15 +236,18 @@ public struct EventEncoder: Sendable {
     if let count = notFinite[source] { dropped.add(count, stage: "encode", reason: "not_finite") }
     writer.key("dropped")
     writer.beginObject()
-    for (stage, reasons) in sorted(dropped.counts) {
-      writer.key(dynamic: stage)
-      writer.beginObject()
-      for (reason, count) in sorted(reasons) {
-        writer.key(dynamic: reason)
-        writer.integer(count)
+    var stage: String?
+    for entry in dropped.entries {
+      if entry.stage != stage {
+        if stage != nil { writer.endObject() }
+        writer.key(dynamic: entry.stage)
+        writer.beginObject()
+        stage = entry.stage
       }
-      writer.endObject()
+      writer.key(dynamic: entry.reason)
+      writer.integer(entry.count)
     }
+    if stage != nil { writer.endObject() }
     writer.endObject()
   }
 

@@ -121,11 +121,17 @@ public final class EventPublisher {
   /// Sends both frames, or neither: a queue with room for the first counts whole messages, so it has
   /// room for the second.
   private func send(_ event: EncodedEvent) throws(EventError) -> Bool {
-    guard try socket.send(Array(event.topic.utf8), more: true) else { return false }
-    guard try socket.send(event.payload, more: false) else {
+    var topic = event.topic
+    let isSent = topic.withUTF8 { send(UnsafeRawBufferPointer($0), more: true) }
+    guard try isSent.get() else { return false }
+    guard try event.payload.withUnsafeBytes({ send($0, more: false) }).get() else {
       throw EventError(.system, "the publisher at \(endpoint) took half a message; this is a defect")
     }
     return true
+  }
+
+  private func send(_ frame: UnsafeRawBufferPointer, more: Bool) -> Result<Bool, EventError> {
+    Result { () throws(EventError) in try socket.send(frame, more: more) }
   }
 
   /// Takes in what subscribers have sent since the last call. Bounded, so that a peer that sends

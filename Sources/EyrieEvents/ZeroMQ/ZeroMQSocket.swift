@@ -102,10 +102,10 @@ final class ZeroMQSocket {
   }
 
   /// Sends one frame without blocking; `false` if a queue is full.
-  func send(_ frame: [UInt8], more: Bool) throws(EventError) -> Bool {
+  func send(_ frame: UnsafeRawBufferPointer, more: Bool) throws(EventError) -> Bool {
     let handle = try opened()
     let flags = more ? ZMQ_DONTWAIT | ZMQ_SNDMORE : ZMQ_DONTWAIT
-    while zmq_send(handle, frame, frame.count, flags) < 0 {
+    while zmq_send(handle, frame.baseAddress, frame.count, flags) < 0 {
       switch zmq_errno() {
       case EINTR: continue
       case EAGAIN: return false

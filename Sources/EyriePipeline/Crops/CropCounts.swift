@@ -12,12 +12,6 @@ struct CropCounts: Sendable, Equatable {
   /// Those without a result: reason → count.
   var dropped: [String: Int] = [:]
 
-  /// The losses under their names in events; nil for none.
-  var lossesByReason: [String: Int]? {
-    if dropped.isEmpty { return nil }
-    return Dictionary(uniqueKeysWithValues: dropped.map { ("crops_" + $0.key, $0.value) })
-  }
-
   /// Adds what became of others.
   mutating func add(_ other: CropCounts) {
     seen += other.seen

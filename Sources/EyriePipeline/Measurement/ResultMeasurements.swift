@@ -21,9 +21,7 @@ struct ResultMeasurements: Sendable {
       detections += 1
       detectionsByLabel[item.detector.labels[object.detection.classID], default: 0] += 1
     }
-    for (reason, count) in item.drops.byReason where count > 0 {
-      boxesDropped[reason, default: 0] += count
-    }
+    item.drops.forEachReason { reason, _, count in boxesDropped[reason, default: 0] += count }
     self.latency.record(latency)
     rate.record(at: now)
     pictureSize = (frame.width, frame.height)

@@ -105,7 +105,9 @@ final class RunningSource: Sendable {
 
   /// Whether the end of the run took frames of it, so that only the run can say how it ended.
   var wasCutShort: Bool {
-    losses.values.contains { $0[LossReason.shutdown] != nil || $0[LossReason.fatal] != nil }
+    var losses = DropCounts()
+    readLosses(into: &losses)
+    return losses.entries.contains { [LossReason.shutdown, LossReason.fatal].contains($0.reason) }
   }
 
   func update<Value: Sendable>(_ change: (inout Counts) -> Value) -> Value {
@@ -113,11 +115,16 @@ final class RunningSource: Sendable {
   }
 
   /// Frames that were lost, boxes that a detector gave up and crops without a result, by stage and reason.
-  var losses: [String: [String: Int]] {
+  /// - Parameter losses: takes them in place of what it holds. It is asked for with each event.
+  func readLosses(into losses: inout DropCounts) {
+    losses.removeAll()
     state.withLock { state in
-      let crops = state.counts.crops.compactMapValues(\.lossesByReason)
-      return state.counts.allLosses.merging(state.boxesDropped) { $0.merging($1, uniquingKeysWith: +) }
-        .merging(crops) { $0.merging($1, uniquingKeysWith: +) }
+      losses.add(state.counts.lost)
+      losses.add(state.counts.lostAfterInference)
+      losses.add(state.boxesDropped)
+      for (stage, counts) in state.counts.crops {
+        for (reason, count) in counts.dropped { losses.add(count, stage: stage, reason: "crops_" + reason) }
+      }
     }
   }
 
@@ -125,8 +132,8 @@ final class RunningSource: Sendable {
     state.withLock { state in
       state.counts.published += 1
       state.results.record(item, latency: latency, at: now)
-      for (reason, count) in item.drops.byReason where count > 0 {
-        state.boxesDropped[item.detector.name, default: [:]]["boxes_" + reason, default: 0] += count
+      item.drops.forEachReason { _, name, count in
+        state.boxesDropped[item.detector.name, default: [:]][name, default: 0] += count
       }
     }
   }

@@ -40,6 +40,9 @@ actor PublishStage: SinkStage {
   private var encoder = EventEncoder()
   private var sequencer = EventSequencer()
   private var records: [SourceID: SourceRecord] = [:]
+  // The memory of the last event's lists: by the time of the next one, nobody else holds them.
+  private var detections: [EyrieEvents.Detection] = []
+  private var dropped = DropCounts()
   private(set) var counts = Counts()
 
   /// - Parameters:
@@ -108,6 +111,9 @@ actor PublishStage: SinkStage {
       source.record(item, latency: latency, at: now)
       meter.record(item, latency: latency, at: now)
     }
+    detections.removeAll(keepingCapacity: true)
+    for object in item.objects { detections.append(detection(from: object, of: item.detector, frame)) }
+    source.readLosses(into: &dropped)
     let event = DetectionsEvent(
       runID: runID, source: source.id, sequence: sequencer.next(.detections, from: source.id),
       frame: frame.index, presentationTime: frame.ptsNanoseconds,
@@ -116,8 +122,7 @@ actor PublishStage: SinkStage {
       latency: latency / .milliseconds(1), width: frame.width, height: frame.height,
       model: item.detector.model, damaged: frame.isCorrupt ? true : nil,
       predicted: item.isInferred ? nil : true, tracksReset: item.tracksReset,
-      detections: item.objects.map { detection(from: $0, of: item.detector, frame) },
-      embedding: item.embedding, dropped: DropCounts(source.losses))
+      detections: detections, embedding: item.embedding, dropped: dropped)
     try send(.detections(event))
   }
 
@@ -162,11 +167,12 @@ actor PublishStage: SinkStage {
     of source: RunningSource, uptime: Duration, fps: Double?, queues: [String: QueueDepth]
   ) throws(StageFailure) {
     let counts = source.counts
+    source.readLosses(into: &dropped)
     let event = StatsEvent(
       runID: runID, source: source.id, sequence: sequencer.next(.stats, from: source.id), capturedAt: .now(),
       state: records[source.id]?.state, uptime: uptime / .seconds(1), fps: fps,
       frames: FrameCounts(decoded: counts.decoded, inferred: counts.inferred, published: counts.published),
-      dropped: DropCounts(source.losses), queues: queues)
+      dropped: dropped, queues: queues)
     try send(.stats(event))
   }
 
@@ -260,11 +266,12 @@ extension VideoFormat {
 }
 
 extension DetectionDrops {
-  /// The counts under their names in events and summaries.
-  var byReason: [(reason: String, count: Int)] {
-    [
-      ("non_finite", nonFinite), ("empty", empty), ("invalid_class", invalidClass),
-      ("outside_picture", outsidePicture), ("truncated", truncated),
-    ]
+  /// Calls `body` for each reason that has a count, with its name in summaries and that in events.
+  func forEachReason(_ body: (_ name: String, _ eventName: String, _ count: Int) -> Void) {
+    if nonFinite > 0 { body("non_finite", "boxes_non_finite", nonFinite) }
+    if empty > 0 { body("empty", "boxes_empty", empty) }
+    if invalidClass > 0 { body("invalid_class", "boxes_invalid_class", invalidClass) }
+    if outsidePicture > 0 { body("outside_picture", "boxes_outside_picture", outsidePicture) }
+    if truncated > 0 { body("truncated", "boxes_truncated", truncated) }
   }
 }
