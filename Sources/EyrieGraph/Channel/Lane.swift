@@ -65,7 +65,8 @@ struct Lane<Element: Sendable, Waiter: Sendable>: Sendable {
       overflowed += 1
       let oldest = queued.popFirst()
       store(element)
-      return oldest.map(Offer.storedDropping) ?? .stored
+      guard let oldest else { return .stored }
+      return .storedDropping(oldest)
     case .dropNewest:
       offered += 1
       overflowed += 1
