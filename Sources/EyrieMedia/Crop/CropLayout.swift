@@ -1,4 +1,5 @@
 import CFFmpeg
+import Synchronization
 
 /// How the components of a kind of picture lie in memory, as far as `PlaneResampler` reads it without conversion.
 struct CropLayout {
@@ -58,6 +59,19 @@ struct CropLayout {
     groups: (0..<3).map {
       Group(plane: $0, sample: .byte, step: 1, shiftX: 0, shiftY: 0, components: [($0, 0)])
     }, isRGB: false)
+
+  /// Those that were looked up, by FFmpeg's number of the pixel format, of which there are some two hundred.
+  private static let known = Mutex<[Int32: CropLayout?]>([:])
+
+  /// As the initialiser, which looks up names and makes lists, but only the first time. Any thread.
+  static func of(_ format: AVPixelFormat) -> CropLayout? {
+    known.withLock { known in
+      if let layout = known[format.rawValue] { return layout }
+      let layout = CropLayout(format)
+      known[format.rawValue] = .some(layout)
+      return layout
+    }
+  }
 
   /// `nil` for what is not made of whole bytes or 16-bit numbers: hardware surfaces, palettes, samples of a few
   /// bits, floating point, numbers in the other byte order, colour filter arrays, XYZ.

@@ -13,7 +13,7 @@ extension VideoFrame {
   ///   where less than 3×3 pixels of the region lie in the picture.
   public func sharpness(of region: CropRegion) -> Float? {
     let target = CropTarget(width: 1, height: 1)
-    guard let layout = CropLayout(AVPixelFormat(picture.pointee.format)), !layout.isRGB,
+    guard let layout = CropLayout.of(AVPixelFormat(picture.pointee.format)), !layout.isRGB,
       let luma = layout.groups.first, luma.components.first?.index == 0,
       let geometry = CropGeometry(region, of: geometry, target: target),
       let base = picture.pointee.data.0, luma.plane == 0
