@@ -8,7 +8,7 @@
 struct SparseAssignment: Sendable {
   /// The column of each row; nil where it stays alone.
   var pairs: some Sequence<(row: Int, column: Int)> {
-    columnOfRow.lazy.enumerated().filter { $0.element >= 0 }.map { (row: $0.offset, column: Int($0.element)) }
+    columnOfRow.enumerated().lazy.filter { $0.element >= 0 }.map { (row: $0.offset, column: Int($0.element)) }
   }
 
   private var limit = 0.0
