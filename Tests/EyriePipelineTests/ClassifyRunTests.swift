@@ -190,6 +190,7 @@ struct ClassifyRunTests {
   @Test("lets a track have a result that came too late for its first frames")
   func late() async throws {
     let isOpen = StopSignal()
+    let hasLeft = StopSignal()
     let calls = Counter()
     let model = FakeClassifier.session { _ in
       await isOpen.wait()
@@ -207,12 +208,16 @@ struct ClassifyRunTests {
       sinks: {jsonl: {from: look, path: \(scratch.path("events.jsonl"))}}
       """)
     let backend = try FakeModel.backend(requests: 1, others: ["other": model]) { _ in
-      // So far the first frames have gone out without a result, since they wait for a millisecond only.
-      if calls.next() == 30 { isOpen.request() }
+      // The first frames go out without a result, since they wait for a millisecond only.
+      if calls.next() == 30 {
+        await hasLeft.wait()
+        isOpen.request()
+      }
       return FakeModel.boxes(1)
     }
+    let reporter = RunReporter(log: { _ in }) { if $0.frames > 0 { hasLeft.request() } }
     let summary = try await DetectionRun(try file.plan(), backend: backend)
-      .run(stop: StopSignal(), reporter: .silent)
+      .run(stop: StopSignal(), reporter: reporter)
     let events = try EventLog(path: scratch.path("events.jsonl")).detections
     let known = events.map { $0.detections[0].classifications != nil }
     #expect(known.first == false && known.last == true)
