@@ -4,7 +4,7 @@
 /// scan compares sixteen scores at once with "the best so far, which starts at the threshold", and only
 /// where one is greater, or is no finite number, looks at them singly. The cost is that of reading the
 /// tensor once. Scores that have to be converted, or multiplied by an objectness, are so in runs that stay
-/// in the first-level cache.
+/// in the first-level cache; those of binary16 are compared as they are where no objectness comes in.
 struct CandidateScan: Sendable {
   /// Anchors of a features-first tensor handled together: their best scores and classes (8 KiB) stay in
   /// the first-level cache, and each class row is read in runs of 4 KiB.
@@ -16,6 +16,7 @@ struct CandidateScan: Sendable {
 
   private var best = [Float](repeating: 0, count: blockSize)
   private var bestClass = [Int32](repeating: 0, count: blockSize)
+  private var bestHalf = [Int16](repeating: 0, count: blockSize)
   /// A run of scores that are not in the tensor as such: converted, or multiplied by the objectness.
   private var scratch: [Float] = []
   private var objectness = [Float](repeating: 1, count: blockSize)
@@ -43,40 +44,76 @@ struct CandidateScan: Sendable {
     _ candidates: inout CandidateList, _ drops: inout DetectionDrops
   ) {
     let anchors = head.anchorCount
+    let isHalf = reader.element == .float16 && !head.hasObjectness
+    var start = 0
+    while start < anchors {
+      let count = min(Self.blockSize, anchors - start)
+      if isHalf {
+        findBestHalves(reader, head, settings, start, count)
+      } else {
+        findBest(reader, head, settings, start, count)
+      }
+      for index in 0..<count where best[index] > settings.leastConfidence {
+        let anchor = start + index
+        Self.add(
+          best[index], bestClass[index], settings, &candidates, &drops,
+          box: Corners(
+            centreX: reader[anchor], centreY: reader[anchors + anchor],
+            width: reader[2 * anchors + anchor], height: reader[3 * anchors + anchor]))
+      }
+      start += count
+    }
+  }
+
+  /// Fills `best` and `bestClass` for a block of anchors.
+  private mutating func findBest(
+    _ reader: ElementReader, _ head: YOLOHead, _ settings: DetectionSettings, _ start: Int, _ count: Int
+  ) {
+    let anchors = head.anchorCount
     best.withUnsafeMutableBufferPointer { best in
       bestClass.withUnsafeMutableBufferPointer { bestClass in
         scratch.withUnsafeMutableBufferPointer { scratch in
           objectness.withUnsafeMutableBufferPointer { objectness in
             guard let bestBase = best.baseAddress, let classBase = bestClass.baseAddress else { return }
-            var start = 0
-            while start < anchors {
-              let count = min(Self.blockSize, anchors - start)
-              best.update(repeating: settings.leastConfidence)
+            best.update(repeating: settings.leastConfidence)
+            if head.hasObjectness {
+              Objectness.read(
+                reader.floats(at: 4 * anchors + start, count: count, scratch), count, objectness)
+            }
+            for classID in 0..<head.featureCount - head.scoreOffset {
+              var scores = reader.floats(
+                at: (head.scoreOffset + classID) * anchors + start, count: count, scratch)
               if head.hasObjectness {
-                Objectness.read(
-                  reader.floats(at: 4 * anchors + start, count: count, scratch), count, objectness)
+                scores = Objectness.multiply(scores, count: count, by: objectness, into: scratch)
               }
-              for classID in 0..<head.featureCount - head.scoreOffset {
-                var scores = reader.floats(
-                  at: (head.scoreOffset + classID) * anchors + start, count: count, scratch)
-                if head.hasObjectness {
-                  scores = Objectness.multiply(scores, count: count, by: objectness, into: scratch)
-                }
-                Self.raise(bestBase, classBase, by: scores, count: count, classID: Int32(classID))
-              }
-              for index in 0..<count where best[index] > settings.leastConfidence {
-                let anchor = start + index
-                Self.add(
-                  best[index], bestClass[index], settings, &candidates, &drops,
-                  box: Corners(
-                    centreX: reader[anchor], centreY: reader[anchors + anchor],
-                    width: reader[2 * anchors + anchor], height: reader[3 * anchors + anchor]))
-              }
-              start += count
+              Self.raise(bestBase, classBase, by: scores, count: count, classID: Int32(classID))
             }
           }
         }
       }
+    }
+  }
+
+  /// The same of binary16 without objectness.
+  private mutating func findBestHalves(
+    _ reader: ElementReader, _ head: YOLOHead, _ settings: DetectionSettings, _ start: Int, _ count: Int
+  ) {
+    let threshold = HalfScores.floor(settings.leastConfidence)
+    bestHalf.withUnsafeMutableBufferPointer { bestHalf in
+      bestClass.withUnsafeMutableBufferPointer { bestClass in
+        guard let bestBase = bestHalf.baseAddress, let classBase = bestClass.baseAddress else { return }
+        bestHalf.update(repeating: threshold)
+        for classID in 0..<head.featureCount - head.scoreOffset {
+          let row = (head.scoreOffset + classID) * head.anchorCount + start
+          HalfScores.raise(
+            bestBase, classBase, by: reader.base + row * 2, count: count, classID: Int32(classID))
+        }
+      }
+    }
+    // What is not above the threshold as binary16 is not above it.
+    for index in 0..<count {
+      best[index] =
+        bestHalf[index] > threshold ? HalfScores.value(bestHalf[index]) : settings.leastConfidence
     }
   }
 
@@ -86,16 +123,27 @@ struct CandidateScan: Sendable {
   ) {
     let features = head.featureCount
     let classes = features - head.scoreOffset
+    let isHalf = reader.element == .float16 && !head.hasObjectness
+    let halfThreshold = HalfScores.floor(settings.leastConfidence)
     scratch.withUnsafeMutableBufferPointer { scratch in
       for anchor in 0..<head.anchorCount {
         let row = anchor * features
-        var scores = reader.floats(at: row + head.scoreOffset, count: classes, scratch)
-        if head.hasObjectness {
-          scores = Objectness.multiply(
-            scores, count: classes, by: Objectness.clamped(reader[row + 4]), into: scratch)
+        let score: Float
+        let classID: Int32
+        if isHalf {
+          let best = HalfScores.best(
+            of: reader.base + (row + head.scoreOffset) * 2, count: classes, above: halfThreshold)
+          guard best.score > halfThreshold else { continue }
+          (score, classID) = (HalfScores.value(best.score), best.classID)
+        } else {
+          var scores = reader.floats(at: row + head.scoreOffset, count: classes, scratch)
+          if head.hasObjectness {
+            scores = Objectness.multiply(
+              scores, count: classes, by: Objectness.clamped(reader[row + 4]), into: scratch)
+          }
+          (score, classID) = Self.best(of: scores, count: classes, above: settings.leastConfidence)
+          guard score > settings.leastConfidence else { continue }
         }
-        let (score, classID) = Self.best(of: scores, count: classes, above: settings.leastConfidence)
-        guard score > settings.leastConfidence else { continue }
         Self.add(
           score, classID, settings, &candidates, &drops,
           box: Corners(

@@ -21,7 +21,10 @@ struct ElementReader {
       return UnsafeRawPointer(target)
     case .float64:
       guard let target = scratch.baseAddress else { return base }
-      for offset in 0..<count { target[offset] = self[index + offset] }
+      let source = base + index * 8
+      for offset in 0..<count {
+        target[offset] = Float(source.loadUnaligned(fromByteOffset: offset &* 8, as: Double.self))
+      }
       return UnsafeRawPointer(target)
     }
   }
