@@ -24,6 +24,8 @@ actor DecodeStage: SourceStage {
   private var onChange: @Sendable (SourceChange) async -> Void = { _ in }
   private let interrupt = MediaInterrupt()
   private var followed: [StopSignal] = []
+  /// Whether what interrupted a read was a stop. That of the run interrupts before it reaches the source's own.
+  private var isStopping: Bool { followed.contains { $0.isRequested } }
   private var reader: VideoReader?
   private var emitted = 0
   /// The frames that the reader left out, as far as they have been counted.
@@ -72,7 +74,7 @@ actor DecodeStage: SourceStage {
     do throws(MediaError) {
       reader = try connect(stop: context.stop)
     } catch {
-      if context.stop.isRequested { return }
+      if isStopping { return }
       throw error
     }
     defer {
@@ -90,10 +92,10 @@ actor DecodeStage: SourceStage {
         return source.finish(.ended("the limit of frames was reached"))
       }
       let start = ContinuousClock.now
-      let next = try nextFrame(of: reader, stop: context.stop)
+      let next = try nextFrame(of: reader)
       account(for: reader, context)
       guard let frame = next else {
-        if context.stop.isRequested { return }
+        if isStopping { return }
         if plan.reconnect != nil { throw MediaError.ended(plan.input) }
         return source.finish(.ended("end of stream"))
       }
@@ -215,7 +217,7 @@ actor DecodeStage: SourceStage {
   }
 
   /// The next frame, from the start again where the input loops; nil at the end or when the run stops.
-  private func nextFrame(of reader: VideoReader, stop: StopSignal) throws(MediaError) -> VideoFrame? {
+  private func nextFrame(of reader: VideoReader) throws(MediaError) -> VideoFrame? {
     do throws(MediaError) {
       if let frame = try reader.nextFrame() { return frame }
       guard plan.loop, plan.reconnect == nil else { return nil }
@@ -223,7 +225,7 @@ actor DecodeStage: SourceStage {
       return try reader.nextFrame()
     } catch {
       // The stop interrupts a blocked read: that is no failure.
-      if stop.isRequested { return nil }
+      if isStopping { return nil }
       throw error
     }
   }
