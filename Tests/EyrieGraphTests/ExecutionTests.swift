@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Testing
 
 @testable import EyrieGraph
@@ -65,6 +66,47 @@ struct ExecutionTests {
       }
     }
     #expect(order.all == Array(0..<100))
+  }
+
+  /// How many are inside now, and were at most.
+  private final class Gauge: Sendable {
+    private let state = Mutex((now: 0, most: 0))
+
+    var most: Int { state.withLock { $0.most } }
+
+    func change(by step: Int) {
+      state.withLock { state in
+        state.now += step
+        state.most = max(state.most, state.now)
+      }
+    }
+  }
+
+  @Test("one worker takes an item at a time, no more work than there are slots, and all have their turn")
+  func workAdmission() async {
+    let admission = WorkAdmission(slots: 3)
+    let (taking, working, rounds) = (Gauge(), Gauge(), Tally())
+    await withTaskGroup { group in
+      for _ in 0..<12 {
+        group.addTask {
+          for _ in 0..<50 {
+            await admission.enter()
+            taking.change(by: 1)
+            working.change(by: 1)
+            await Task.yield()
+            taking.change(by: -1)
+            admission.didTake()
+            await Task.yield()
+            working.change(by: -1)
+            admission.didWork()
+            rounds.add()
+          }
+        }
+      }
+    }
+    #expect(taking.most == 1)
+    #expect((1...3).contains(working.most))
+    #expect(rounds.value == 600)
   }
 
   @Test("a stop signal tells everybody, also those who come late")
