@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-convert build demo test test-assets test-swift test-swift-release test-converters test-docker replay-docker lint bench bench-live bench-classify format clean
+.PHONY: help setup setup-dev setup-convert build demo test test-assets test-swift test-swift-release test-converters test-docker replay-docker lint bench bench-live bench-classify bench-parts bench-allocations format clean
 
 MODEL ?= yolov3-tiny
 VIDEO ?= .cache/media/bikes.mp4
@@ -77,6 +77,14 @@ bench-live: build test-assets ## Measure how sources share a detector, and laten
 
 bench-classify: build ## Measure what classifying tracked people costs (MODEL_DIR=DIR CLASSIFIER_DIR=DIR)
 	@$(ENV) scripts/bench_classify.py --model $(MODEL_DIR) --classifier $(CLASSIFIER_DIR)
+
+bench-parts: setup ## Time what grows with the objects of a frame, and count what it allocates
+	@$(ENV) swift build -c release --product eyrie-measure $(SWIFT_FLAGS) \
+	  && .build/release/eyrie-measure times && echo && .build/release/eyrie-measure parts
+
+bench-allocations: setup test-assets ## Count the heap allocations of a frame, by library and place (VIDEO=FILE MODEL_DIR=DIR)
+	@$(ENV) swift build -c release --product eyrie-measure $(SWIFT_FLAGS) \
+	  && .build/release/eyrie-measure frames $(VIDEO) $(MODEL_DIR) --where 6
 
 format: setup-dev ## Rewrite the sources in the house style
 	swift format format --in-place --recursive $(SWIFT_FILES)

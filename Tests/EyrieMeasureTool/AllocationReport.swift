@@ -57,12 +57,9 @@ struct AllocationReport {
 
   /// For tests.
   var json: String {
-    func quoted(_ text: String) -> String {
-      "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
-    }
-    let libraries = lines.map { "\(quoted($0.library)): \($0.perFrame)" }
+    let libraries = lines.map { "\($0.library.quoted): \($0.perFrame)" }
     let own = outcome.sites.filter { $0.isOwn && isOfFrame($0) }.map { site in
-      "{\"per_frame\": \(perFrame(site.count)), \"functions\": [\(site.functions.map(quoted).joined(separator: ", "))]}"
+      "{\"per_frame\": \(perFrame(site.count)), \"functions\": [\(site.functions.map(\.quoted).joined(separator: ", "))]}"
     }
     return "{\"frames\": \(outcome.frames), \"libraries\": {\(libraries.joined(separator: ", "))}, "
       + "\"own\": [\(own.joined(separator: ", "))]}"
@@ -70,6 +67,9 @@ struct AllocationReport {
 }
 
 extension String {
+  /// As JSON, of a text without control characters.
+  var quoted: String { "\"" + replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\"" }
+
   func padded(to width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
 }
 

@@ -16,6 +16,8 @@ struct FrameAllocations {
   let input: String
   let model: String
   var track = false
+  /// Whether frames that come too fast are dropped and counted, as a camera's are, and do not wait.
+  var dropsFrames = false
   var classify: String?
   var warmUp = 200
   var frames = 400
@@ -31,6 +33,7 @@ struct FrameAllocations {
   func run() async throws -> Outcome {
     var options = RunOptions(input: input, model: model)
     options.track = track
+    if dropsFrames { options.overflow = .dropOldest }
     options.classify = classify
     options.jsonl = "/dev/null"
     options.publish = "tcp://127.0.0.1:*"

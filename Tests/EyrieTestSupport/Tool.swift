@@ -61,6 +61,9 @@ public struct Tool: Sendable {
   /// The `eyrie` binary that was built with the tests.
   public static let eyrie = Tool(path: buildDirectory.appendingPathComponent("eyrie").path)
 
+  /// Counts allocations, in a process of its own.
+  public static let measure = Tool(path: buildDirectory.appendingPathComponent("eyrie-measure").path)
+
   /// FFmpeg's command line, for making clips; set-up installs it.
   public static let ffmpeg = Tool(path: "/usr/bin/ffmpeg")
   /// FFmpeg's prober, an independent counter of frames.
