@@ -44,9 +44,9 @@ struct AllocationTests {
     return try decoder.decode(type, from: Data(result.output.utf8))
   }
 
-  /// The frame, its place in the run, and the loan of an infer request: objects of which the end gives back a picture,
-  /// a count and a request. And the list of the objects, where there are some.
-  private static let perFrame = 4.0
+  /// The frame, its place in the run, its slot, and the loan of an infer request: objects of which the end gives back a
+  /// picture, a count, a slot and a request. And the list of the objects, where there are some.
+  private static let perFrame = 5.0
   /// Frames under way when counting began and ended, and what happens once a second.
   private static let tolerance = 0.5
 
