@@ -27,7 +27,7 @@ import Testing
         assignment.endRow()
       }
       assignment.solve()
-      let pairs = Array(assignment.pairs)
+      let pairs = Array(assignment.matches)
       #expect(Set(pairs.map(\.row)).count == pairs.count && Set(pairs.map(\.column)).count == pairs.count)
       let total =
         pairs.reduce(0.75 * Double(rows - pairs.count)) { $0 + (costs[$1.row][$1.column] ?? .infinity) }
@@ -54,6 +54,6 @@ import Testing
       assignment.endRow()
     }
     assignment.solve()
-    #expect(Array(assignment.pairs).count == 300)
+    #expect(Array(assignment.matches).count == 300)
   }
 }

@@ -1,7 +1,7 @@
 /// Assigns detections to tracks by overlap.
 struct Association: Sendable {
   /// What was assigned: positions in the lists that `solve` was given.
-  var pairs: some Sequence<(row: Int, column: Int)> { assignment.pairs }
+  var matches: some Sequence<(row: Int, column: Int)> { assignment.matches }
 
   private var assignment = SparseAssignment()
   /// The detections, one array for each edge: what is compared with every track.

@@ -135,7 +135,7 @@ public struct ByteTracker: Sendable {
     guard !rows.isEmpty, !columns.isEmpty else { return }
     association.solve(
       tracks, rows, detections, columns, least: least, classPenalty: settings.classPenalty, margin: margin)
-    for (row, column) in association.pairs {
+    for (row, column) in association.matches {
       let (track, detection) = (Int(rows[row]), Int(columns[column]))
       tracks[track].match(detections[detection], at: clock.now)
       tracks[track].confirm(after: settings.confirmAfter, nextID: nextID)
@@ -154,7 +154,7 @@ public struct ByteTracker: Sendable {
     }
     association.solve(
       tracks, rows, weak, weakColumns, least: settings.weakIoU, classPenalty: settings.classPenalty)
-    for (row, column) in association.pairs {
+    for (row, column) in association.matches {
       let (track, detection) = (Int(rows[row]), Int(weakColumns[column]))
       tracks[track].match(weak[detection], at: clock.now)
       if let id = tracks[track].id { update.rescued.append(.init(index: detection, id: id)) }

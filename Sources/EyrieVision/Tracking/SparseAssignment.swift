@@ -7,7 +7,7 @@
 /// other can reach. The result is deterministic. Scratch memory is kept.
 struct SparseAssignment: Sendable {
   /// The column of each row; nil where it stays alone.
-  var pairs: some Sequence<(row: Int, column: Int)> {
+  var matches: some Sequence<(row: Int, column: Int)> {
     columnOfRow.enumerated().lazy.filter { $0.element >= 0 }.map { (row: $0.offset, column: Int($0.element)) }
   }
 
