@@ -2,11 +2,13 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-convert build demo test test-assets test-swift test-swift-release test-converters test-docker replay-docker lint bench bench-live bench-classify bench-parts bench-allocations format clean
+.PHONY: help setup setup-dev setup-convert build demo test test-assets test-swift test-swift-release test-converters test-docker replay-docker lint bench bench-scaling bench-ultralytics bench-live bench-classify bench-parts bench-allocations format clean
 
 MODEL ?= yolov3-tiny
 VIDEO ?= .cache/media/bikes.mp4
 MODEL_DIR ?= .cache/models/yolov3-tiny
+BENCH ?=
+ULTRALYTICS ?= python3
 CLASSIFIER_DIR ?= models/vit-b-16-openvino
 PYTHON := .cache/venv/bin/python
 RUFF := .cache/venv/bin/ruff
@@ -69,8 +71,14 @@ lint: setup-dev ## Check style and common mistakes
 	$(RUFF) format --check converters docker scripts
 	.cache/venv/bin/shellcheck -x $(SHELL_SCRIPTS)
 
-bench: build test-assets ## Compare the pipeline with inference alone (VIDEO=FILE MODEL_DIR=DIR)
-	@$(ENV) .build/release/eyrie bench $(VIDEO) --model $(MODEL_DIR)
+bench: build test-assets ## Compare the pipeline with what the machine could do (VIDEO=FILE MODEL_DIR=DIR BENCH=OPTIONS)
+	@$(ENV) .build/release/eyrie bench $(VIDEO) --model $(MODEL_DIR) $(BENCH)
+
+bench-scaling: build test-assets ## Measure what each added source costs (VIDEO=FILE MODEL_DIR=DIR)
+	@$(ENV) .build/release/eyrie bench $(VIDEO) --model $(MODEL_DIR) --scaling $(BENCH)
+
+bench-ultralytics: build test-assets ## Compare with Ultralytics' predictor (ULTRALYTICS=PYTHON MODEL_DIR=DIR VIDEO=FILE)
+	@$(ENV) .build/release/eyrie bench $(VIDEO) --model $(MODEL_DIR) --against ultralytics --python $(ULTRALYTICS) $(BENCH)
 
 bench-live: build test-assets ## Measure how sources share a detector, and latency under overload (MODEL_DIR=DIR)
 	@$(ENV) scripts/bench_live.py --model $(MODEL_DIR)

@@ -273,4 +273,49 @@ struct CommandLineTests {
     let late = try await run("clip.mp4")
     #expect(late.code == 1 && late.errors.contains("-movflags +faststart"), "\(late.errors)")
   }
+
+  @Test(
+    "refuses a benchmark with one line before anything is measured",
+    arguments: [
+      (["--sources", "0"], 2, "--sources"), (["--rounds", "0"], 2, "--rounds"),
+      (["--against", "me"], 2, "me"),
+      (["--input-size", "x"], 2, "x"), (["--weights", "a.pt"], 2, "--weights"),
+      (["--against", "ultralytics", "--python", "/no/python"], 2, "/no/python"),
+      (["--model", "/no/model"], 2, "/no/model"), (["/no/clip.mp4"], 1, "/no/clip.mp4"),
+    ])
+  func badBenchmarks(arguments: [String], code: Int32, hint: String) async throws {
+    let scratch = try Scratch()
+    try await Clip.pattern(scratch.path("clip.mp4"), frames: 3)
+    let model = arguments.contains("--model") ? [] : ["--model", TinyDetector.path]
+    try await expectFailure(
+      ["bench", scratch.path("clip.mp4")] + arguments + model, code: code, contains: [hint])
+  }
+
+  @Test("reports the complete rounds of a benchmark on SIGINT and SIGTERM", arguments: [SIGINT, SIGTERM])
+  func benchmarkSignals(number: Int32) async throws {
+    struct Report: Decodable {
+      struct Round: Decodable {
+        let ratio: Double
+      }
+      let schema: String
+      let rounds: [Round]
+    }
+    let scratch = try Scratch()
+    try await Clip.pattern(scratch.path("clip.mp4"), frames: 20)
+    let errors = scratch.path("errors")
+    let shell = Tool(path: "/bin/sh")
+    let bench = try shell.start([
+      "-c", "exec \"$@\" 2> \"$0\"", errors, Tool.eyrie.path, "bench", scratch.path("clip.mp4"), "--model",
+      TinyDetector.path, "--rounds", "1000", "--seconds", "0.1", "--json",
+    ])
+    func log() -> String { (try? String(contentsOfFile: errors, encoding: .utf8)) ?? "" }
+    while !log().contains("round 1:"), bench.isRunning { await Task.yield() }
+    bench.send(signal: number)
+    let result = await bench.result()
+    #expect(result.code == 0, "\(log())")
+    let report = try JSONDecoder().decode(Report.self, from: Data(result.output.utf8))
+    #expect(report.schema == "eyrie.bench/2")
+    #expect((1..<1000).contains(report.rounds.count))
+    #expect(report.rounds.allSatisfy { $0.ratio > 0 })
+  }
 }

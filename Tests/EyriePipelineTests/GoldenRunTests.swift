@@ -155,10 +155,12 @@ struct GoldenRunTests {
   func bench() async throws {
     var package = GoldenPackage(Self.head)
     package.scale = 1
-    let options = try await options(package)
+    var options = BenchOptions(try await options(package))
+    // Before anything is measured, which would take longer than the test may.
+    options.seconds = 3_600
+    let bench = try BenchRun(options)
     let failure = await #expect(throws: EyrieFailure.self) {
-      // Before anything is measured, which would take longer than the test may.
-      try await BenchRun(options, rounds: 1, secondsPerTurn: 3_600).run(stop: StopSignal()) { _ in }
+      try await bench.run(stop: StopSignal()) { _ in }
     }
     #expect(failure?.kind == .usage)
     #expect(failure?.description.contains("golden.safetensors") == true)

@@ -1,138 +1,147 @@
 public import EyrieGraph
 import EyrieInference
 import EyrieMedia
+import Foundation
 
-/// Measures how much of the speed of bare inference the whole pipeline keeps.
+/// Measures how near the whole pipeline comes to what the machine could do, and what limits it.
 ///
-/// Both are measured in one process, in turns, so that what else the machine does weighs on both alike. Only
-/// their ratio means something.
+/// Everything is measured once in each round, in turns, so that what else the machine does, and how warm it is, weighs
+/// on all alike. Only ratios mean something. `BenchBound` says what the bound is and what it leaves out.
 public struct BenchRun: Sendable {
-  /// What was measured.
-  public struct Report: Sendable, Codable, Equatable {
-    /// One turn: inference alone, then the pipeline.
-    public struct Round: Sendable, Codable, Equatable {
-      /// Inferences a second of the library's own asynchronous loop.
-      public var rawFps: Double
-      /// Frames a second of the pipeline.
-      public var pipelineFps: Double
-      /// The second over the first.
-      public var ratio: Double
-    }
-    /// The resident set after each step.
-    public struct Memory: Sendable, Codable, Equatable {
-      var start: ResidentMemory
-      var compiled: ResidentMemory
-      var pipeline: ResidentMemory
-      var peakMb: Double
-    }
-    /// Names this form of the report.
-    public var schema = "eyrie.bench/1"
-    /// The video, without credentials.
-    public var input: String
-    /// The model as it ran.
-    public var model: RunSummary.Model
-    /// The turns.
-    public var rounds: [Round] = []
-    /// The median of the rounds' ratios.
-    public var ratio = 0.0
-    /// What the process held.
-    public var memory: Memory
+
+  private let options: BenchOptions
+  private let backend: ModelBackend
+
+  /// - Throws: `EyrieFailure` of kind usage that names the option that is wrong.
+  public init(_ options: BenchOptions) throws(EyrieFailure) {
+    try self.init(options, backend: .system)
   }
 
-  private let options: RunOptions
-  private let input: String
-  private let rounds: Int
-  private let secondsPerTurn: Double
-
-  /// - Parameters:
-  ///   - options: what to run; it publishes nothing.
-  ///   - rounds: how many turns, at least 1.
-  ///   - secondsPerTurn: how long each half of a turn takes.
-  public init(_ options: RunOptions, rounds: Int, secondsPerTurn: Double) throws(EyrieFailure) {
-    guard (1...1_000).contains(rounds) else {
-      throw EyrieFailure(.usage, "--rounds \(rounds): must be between 1 and 1000")
-    }
-    guard secondsPerTurn > 0, secondsPerTurn < 100_000 else {
-      throw EyrieFailure(.usage, "--seconds \(secondsPerTurn): must be a positive number of seconds")
-    }
+  init(_ options: BenchOptions, backend: ModelBackend) throws(EyrieFailure) {
     try options.validate()
-    guard options.inputs.count == 1, let input = options.inputs.first else {
-      throw EyrieFailure(.usage, "a benchmark plays one input; name one")
-    }
     self.options = options
-    self.input = input
-    self.rounds = rounds
-    self.secondsPerTurn = secondsPerTurn
+    self.backend = backend
   }
 
-  /// Runs all turns.
+  /// Runs all rounds.
   /// - Parameters:
-  ///   - stop: ends it from any thread; the turns that are complete are reported.
-  ///   - log: takes a line after each turn.
-  /// - Throws: `EyrieFailure`: a wrong option, input or model, or a stop before the first turn was complete.
-  public func run(stop: StopSignal, log: @Sendable (String) -> Void) async throws(EyrieFailure) -> Report {
-    var memory = Report.Memory(
-      start: .current(), compiled: ResidentMemory(), pipeline: ResidentMemory(), peakMb: 0)
-    var pipelineOptions = options
-    pipelineOptions.loop = true
-    pipelineOptions.duration = secondsPerTurn
-    var report: Report?
-    // A wrong input is to be reported before the first measurement.
-    _ = try await Inspection.probe(input, decode: false, stop: stop)
-    for number in 1...rounds {
-      let raw = try await measureInference(&memory, stop: stop)
-      if stop.isRequested { break }
-      let summary: RunSummary
+  ///   - stop: ends it from any thread; the rounds that are complete are reported.
+  ///   - log: takes a line after each round.
+  /// - Throws: `EyrieFailure`: a wrong option, input or model, or a stop before the first round was complete.
+  public func run(stop: StopSignal, log: @Sendable (String) -> Void) async throws(EyrieFailure) -> BenchReport
+  {
+    let atStart = ResidentMemory.current()
+    let plan = try RunPlan(options.pipeline)
+    guard let detectorPlan = plan.detectors.first else { throw EyrieFailure(.usage, "there is no detector") }
+    // Whatever is wrong is to be said before the first measurement.
+    let loaded = try await LoadedDetector(detectorPlan, by: backend)
+    let inputs = try await open(plan.sources, stop: stop)
+    let detector = try await BenchDetector(loaded, for: inputs, by: backend)
+    let child = try options.scaling || options.peer != nil ? ChildRun(executable: options.executable) : nil
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("eyrie-\(UUID().uuidString)")
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let peer = try await peer(loaded, detector, folder, stop: stop)
+
+    var report = BenchReport(
+      inputs: inputs.map { $0.described(sources: plan.sources) }, sources: plan.sources.count,
+      models: detector.sessions.map { RunSummary.Model($0) },
+      device: detector.sessions.first?.deviceName ?? "", cpuCores: CPUAllowance.current().cores,
+      memory: BenchReport.Memory(
+        start: atStart, compiled: .current(), pipeline: ResidentMemory(), peakMb: 0))
+    let bench = BenchRound(
+      options: options, plan: plan, inputs: inputs, detector: detector, cores: report.cpuCores,
+      backend: backend)
+    var stages: [[String: RunSummary.Stage]] = []
+    var scaling: [[ScalingReport.Sample]] = []
+    var comparisons: [(eyrie: PeerReport.Sample, peer: PeerReport.Sample)] = []
+    for number in 1...options.rounds {
       do throws(EyrieFailure) {
-        summary = try await DetectionRun(pipelineOptions).run(
-          stop: StopSignal(linkedTo: stop), reporter: .silent)
+        let measured = try await bench.measure(stop: stop)
+        let memory = ResidentMemory.current()
+        let comparison = try await compare(child, peer, stop: stop)
+        let steps = options.scaling ? try await scale(child, stop: stop) : []
+        if stop.isRequested { break }
+        report.rounds.append(measured.round)
+        report.memory.pipeline = memory
+        report.memory.peakMb = memory.peakMb
+        stages.append(measured.stages)
+        if let comparison { comparisons.append(comparison) }
+        if options.scaling { scaling.append(steps) }
+        log("round \(number): \(BenchTable.line(measured.round))")
       } catch {
-        if error.kind == .stopped { break }
+        if error.kind == .stopped || stop.isRequested { break }
         throw error
       }
-      if stop.isRequested { break }
-      memory.pipeline = .current()
-      memory.peakMb = summary.rssPeakMb
-      let pipeline = summary.fps.mean ?? 0
-      let round = Report.Round(
-        rawFps: raw, pipelineFps: pipeline, ratio: pipeline / max(raw, .leastNonzeroMagnitude))
-      log("round \(number): \(BenchTable.line(round))")
-      guard let model = summary.models.first else { break }
-      var made = report ?? Report(input: MediaInput(input).description, model: model, memory: memory)
-      made.rounds.append(round)
-      made.memory = memory
-      report = made
     }
-    guard var report else { throw EyrieFailure(.stopped, "stopped before anything was measured") }
-    let ratios = report.rounds.map(\.ratio).sorted()
-    report.ratio = ratios[ratios.count / 2]
+    guard !report.rounds.isEmpty else { throw EyrieFailure(.stopped, "stopped before anything was measured") }
+    if options.scaling { report.scaling = ScalingReport(rounds: scaling) }
+    if let peer {
+      report.against = PeerReport(
+        name: BenchOptions.Peer.ultralytics.rawValue, versions: peer.versions, model: peer.modelName,
+        rounds: comparisons)
+    }
+    report.summarize(stages: stages)
     return report
   }
 
-  /// Bare inference in a session of its own, which is gone before the pipeline makes its own.
-  private func measureInference(_ memory: inout Report.Memory, stop: StopSignal) async throws(EyrieFailure)
-    -> Double
-  {
-    let session: InferenceSession
-    do throws(ModelError) {
-      let proof = try await withBlockingThread(named: "model") { () throws(ModelError) in
-        try ModelProof(options.model, expecting: .detect, by: .system)
-      }
-      session = try await proof.session(by: .system, options: options.compileOptions)
-    } catch {
-      throw EyrieFailure(.usage, "\(error)")
+  /// Each file once, however many sources play it.
+  private func open(_ sources: [SourcePlan], stop: StopSignal) async throws(EyrieFailure) -> [BenchInput] {
+    var inputs: [BenchInput] = []
+    for source in sources where !inputs.contains(where: { $0.input == source.input }) {
+      inputs.append(try await BenchInput(source.input, source.reading, stop: stop))
     }
-    memory.compiled = .current()
-    let loop = RawInferenceLoop(session: session)
-    // The first inferences touch memory for the first time.
-    _ = try await loop.run(for: .seconds(min(0.5, secondsPerTurn)), stop: stop)
-    return try await loop.run(for: .seconds(secondsPerTurn), stop: stop)
+    return inputs
+  }
+
+  private func peer(
+    _ loaded: LoadedDetector, _ detector: BenchDetector, _ folder: URL, stop: StopSignal
+  ) async throws(EyrieFailure) -> UltralyticsPeer? {
+    guard options.peer == .ultralytics else { return nil }
+    do {
+      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    } catch {
+      throw EyrieFailure(.run, "\(folder.path): cannot be made: \(error.localizedDescription)")
+    }
+    let size = detector.sessions.map { max($0.inputWidth, $0.inputHeight) }.max() ?? 0
+    return try await UltralyticsPeer(
+      options, detector: loaded, inputSize: size, folder: folder, stop: stop)
+  }
+
+  private func compare(
+    _ child: ChildRun?, _ peer: UltralyticsPeer?, stop: StopSignal
+  ) async throws(EyrieFailure) -> (eyrie: PeerReport.Sample, peer: PeerReport.Sample)? {
+    guard let child, let peer, let input = options.run.inputs.first else { return nil }
+    let own = try await child.run(options.pipeline, stop: stop)
+    let sample = PeerReport.Sample(
+      fps: own.fps, peakMb: own.memory.peakMb, detectionsPerFrame: own.detectionsPerFrame)
+    return (sample, try await peer.measure(input, stop: stop))
+  }
+
+  private func scale(_ child: ChildRun?, stop: StopSignal) async throws(EyrieFailure) -> [ScalingReport
+    .Sample]
+  {
+    guard let child, let input = options.run.inputs.first else { return [] }
+    var samples: [ScalingReport.Sample] = []
+    for count in ScalingReport.counts {
+      var run = options.pipeline
+      run.inputs = (0..<count).map { options.run.inputs[$0 % options.run.inputs.count] }
+      let result = try await child.run(run, stop: stop)
+      guard result.cpuMsPerFrame > 0 else {
+        throw EyrieFailure(.run, "\(MediaInput(input)): \(count) sources gave no frame; give more --seconds")
+      }
+      samples.append(
+        ScalingReport.Sample(
+          fps: result.fps, cpuMs: result.cpuMsPerFrame, residentMb: result.memory.steadyMb,
+          peakMb: result.memory.peakMb))
+    }
+    return samples
   }
 }
 
-extension BenchRun.Report {
-  /// The report as indented JSON, without a line break at the end.
-  public func json() throws(EyrieFailure) -> String {
-    String(decoding: try JSONFile.encode(self).dropLast(), as: UTF8.self)
+extension BenchInput {
+  fileprivate func described(sources: [SourcePlan]) -> BenchReport.Input {
+    BenchReport.Input(
+      name: input.description, codec: codec, width: width, height: height,
+      sources: sources.count { $0.input == input })
   }
 }

@@ -1,0 +1,49 @@
+import Foundation
+
+/// Says in a sentence what limits the rate, and where the rest of the bound went.
+struct BenchLimit: CustomStringConvertible {
+  private let report: BenchReport
+
+  init(_ report: BenchReport) {
+    self.report = report
+  }
+
+  var description: String {
+    guard let others = report.othersCpuShare?.median, others > 0.1 else { return "\(work); \(keeps)" }
+    return
+      "other processes took \(Self.percent(others)) of the machine, so that rates say little; \(work); \(keeps)"
+  }
+
+  /// What the CPU time of a frame goes to.
+  private var work: String {
+    let parts = [
+      ("inference", report.inferenceCpuMs.median), ("decoding", report.decodeCpuMs.median),
+      ("scaling", report.scaleCpuMs.median),
+    ].sorted { $0.1 > $1.1 }
+    let sum = parts.reduce(0) { $0 + $1.1 }
+    guard sum > 0, let first = parts.first else { return "nothing takes CPU time" }
+    let others = parts.dropFirst().map { "\($0.0) \(Self.percent($0.1 / sum))" }.joined(separator: ", ")
+    let takes = "\(first.0) takes \(Self.percent(first.1 / sum)) of the CPU time of a frame (\(others))"
+    let isFilled = report.rawInferenceFps.median * sum / 1_000 >= report.cpuCores
+    guard !isFilled, report.boundFps.median >= report.rawInferenceFps.median * 0.999 else { return takes }
+    let used = report.rawInferenceFps.median * report.inferenceCpuMs.median / 1_000
+    return takes
+      + String(
+        format: ", and bare inference is the bound: it keeps %.1f of %g cores busy", used, report.cpuCores)
+  }
+
+  /// `ratio ≈ (parts ÷ CPU time of a frame in the pipeline) × (cores kept busy ÷ cores)`, where the cores are the
+  /// bound: so what is missing is CPU time of its own, or idle cores.
+  private var keeps: String {
+    let ratio = String(format: "the pipeline reaches %.2f of the bound", report.ratio.median)
+    let sum = report.inferenceCpuMs.median + report.decodeCpuMs.median + report.scaleCpuMs.median
+    let frame = report.pipelineCpuMs.median
+    guard frame > 0, report.cpuCores > 0 else { return ratio }
+    let own = max(0, 1 - sum / frame)
+    let idle = max(0, 1 - report.pipelineCpuCores.median / report.cpuCores)
+    return ratio + ": \(Self.percent(own)) of its CPU time is beyond these three, and cores are idle for "
+      + "\(Self.percent(idle)) of the time"
+  }
+
+  static func percent(_ share: Double) -> String { String(format: "%.0f %%", share * 100) }
+}
