@@ -100,5 +100,24 @@ struct BenchClockTests {
       #expect(result.peakMb > 0 && result.peakMb < own.totalMb, "what this process holds is not the child's")
       #expect(result.steadyMb > 0 && result.steadyMb <= result.peakMb)
     }
+
+    @Test("do not take the memory of the process that started a run for the run's")
+    func inheritedPeak() async throws {
+      struct Summary: Decodable {
+        let rss_peak_mb: Double
+      }
+      let scratch = try Scratch()
+      try await Clip.pattern(scratch.path("clip.mp4"), frames: 3)
+      let held = [UInt8](repeating: 1, count: 1 << 30)
+      let run = try await Tool.eyrie.run([
+        "run", scratch.path("clip.mp4"), "--model", TinyDetector.path, "--summary",
+        scratch.path("summary.json"),
+      ])
+      withExtendedLifetime(held) {}
+      #expect(run.code == 0, "\(run.errors)")
+      let data = try Data(contentsOf: scratch.url.appendingPathComponent("summary.json"))
+      let summary = try JSONDecoder().decode(Summary.self, from: data)
+      #expect(summary.rss_peak_mb > 1 && summary.rss_peak_mb < 1_000)
+    }
   #endif
 }

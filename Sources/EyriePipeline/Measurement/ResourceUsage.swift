@@ -17,9 +17,11 @@ public struct ResourceUsage: Sendable {
       _ = getrusage(RUSAGE_SELF, &usage)
       let unit = 1.0  // bytes
     #endif
+    // Where it can be had otherwise: `ru_maxrss` begins at what the process that started this one held.
+    let peak = ResidentMemory.current().peakMb
     func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
     return ResourceUsage(
       cpuSeconds: seconds(usage.ru_utime) + seconds(usage.ru_stime),
-      peakResidentMiB: Double(usage.ru_maxrss) * unit / 1_048_576)
+      peakResidentMiB: peak > 0 ? peak : Double(usage.ru_maxrss) * unit / 1_048_576)
   }
 }
