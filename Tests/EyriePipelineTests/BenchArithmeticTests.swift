@@ -107,7 +107,8 @@ struct BenchArithmeticTests {
       Set(object.keys) == [
         "schema", "inputs", "sources", "models", "device", "cpu_cores", "rounds", "raw_inference_fps",
         "inference_cpu_ms", "decode_cpu_ms", "scale_cpu_ms", "bound_fps", "pipeline_fps", "pipeline_cpu_ms",
-        "pipeline_cpu_cores", "ratio", "others_cpu_share", "stages", "limit", "memory", "scaling", "against",
+        "pipeline_cpu_cores", "ratio", "cpu_ratio", "others_cpu_share", "stages", "limit", "memory",
+        "scaling", "against",
       ])
     #expect(object["schema"] as? String == "eyrie.bench/2")
     #expect(object["against"] is NSNull)
@@ -116,7 +117,7 @@ struct BenchArithmeticTests {
     #expect(
       Set(round.keys) == [
         "raw_inference_fps", "inference_cpu_ms", "decode_cpu_ms", "scale_cpu_ms", "bound_fps", "pipeline_fps",
-        "pipeline_cpu_ms", "pipeline_cpu_cores", "ratio", "others_cpu_share",
+        "pipeline_cpu_ms", "pipeline_cpu_cores", "ratio", "cpu_ratio", "others_cpu_share",
       ])
     let memory = try #require((object["memory"] as? [String: Any])?["pipeline"] as? [String: Double])
     #expect(memory.keys.sorted() == ["anonymous_mb", "file_mb", "peak_mb", "total_mb"])
@@ -138,7 +139,8 @@ struct BenchArithmeticTests {
   private static func round(ratio: Double) -> BenchReport.Round {
     BenchReport.Round(
       rawInferenceFps: 80, inferenceCpuMs: 17, decodeCpuMs: 1, scaleCpuMs: 2, boundFps: 80,
-      pipelineFps: 80 * ratio, pipelineCpuMs: 25, pipelineCpuCores: 1.8, ratio: ratio, othersCpuShare: 0.02)
+      pipelineFps: 80 * ratio, pipelineCpuMs: 25, pipelineCpuCores: 1.8, ratio: ratio, cpuRatio: 0.8,
+      othersCpuShare: 0.02)
   }
 
   private static func stage(processed: Int) -> RunSummary.Stage {

@@ -37,6 +37,8 @@ struct BenchRunTests {
     }
     #expect(round.boundFps <= round.rawInferenceFps)
     #expect(round.ratio == round.pipelineFps / round.boundFps)
+    let parts = round.inferenceCpuMs + round.decodeCpuMs + round.scaleCpuMs
+    #expect(abs(round.cpuRatio - parts / round.pipelineCpuMs) < 1e-9)
     #expect(round.pipelineCpuCores <= report.cpuCores * 1.1)
     #expect(report.ratio.median == round.ratio)
     #expect(Set(report.stages.keys).isSuperset(of: ["decode", "resize", "detect", "publish"]))

@@ -36,10 +36,8 @@ struct BenchLimit: CustomStringConvertible {
   /// bound: so what is missing is CPU time of its own, or idle cores.
   private var keeps: String {
     let ratio = String(format: "the pipeline reaches %.2f of the bound", report.ratio.median)
-    let sum = report.inferenceCpuMs.median + report.decodeCpuMs.median + report.scaleCpuMs.median
-    let frame = report.pipelineCpuMs.median
-    guard frame > 0, report.cpuCores > 0 else { return ratio }
-    let own = max(0, 1 - sum / frame)
+    guard report.cpuRatio.median > 0, report.cpuCores > 0 else { return ratio }
+    let own = max(0, 1 - report.cpuRatio.median)
     let idle = max(0, 1 - report.pipelineCpuCores.median / report.cpuCores)
     return ratio + ": \(Self.percent(own)) of its CPU time is beyond these three, and cores are idle for "
       + "\(Self.percent(idle)) of the time"

@@ -34,6 +34,9 @@ public struct BenchReport: Sendable, Codable, Equatable {
     public var pipelineCpuCores: Double
     /// `pipelineFps` over `boundFps`.
     public var ratio: Double
+    /// The CPU time of inference, decoding and scaling over `pipelineCpuMs`: what the pipeline itself costs is the
+    /// rest. Rates fall when others take the cores; this hardly does.
+    public var cpuRatio: Double
     /// The share of the machine that others took meanwhile, 0…1; null where that is not known.
     @OrNull public var othersCpuShare: Double?
   }
@@ -78,6 +81,8 @@ public struct BenchReport: Sendable, Codable, Equatable {
   public var pipelineCpuCores = Spread()
   /// The pipeline's rate over the bound.
   public var ratio = Spread()
+  /// CPU time of the three parts over that of a frame in the pipeline.
+  public var cpuRatio = Spread()
   /// The share of the machine that others took, 0…1.
   @OrNull public var othersCpuShare: Spread?
   /// The stages of the round whose ratio is the median.
@@ -111,6 +116,7 @@ extension BenchReport {
     pipelineCpuMs = spread(\.pipelineCpuMs)
     pipelineCpuCores = spread(\.pipelineCpuCores)
     ratio = spread(\.ratio)
+    cpuRatio = spread(\.cpuRatio)
     let others = rounds.compactMap(\.othersCpuShare)
     othersCpuShare = others.isEmpty ? nil : Spread(others)
     let byRatio = rounds.indices.sorted { rounds[$0].ratio < rounds[$1].ratio }

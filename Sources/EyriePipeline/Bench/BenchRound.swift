@@ -62,11 +62,14 @@ struct BenchRound: Sendable {
       throw EyrieFailure(
         .run, "the pipeline finished \(summary.frames.published) frames in \(seconds) s: give more --seconds")
     }
+    let cpuMs = summary.cpuS * 1_000 / Double(summary.frames.published)
     return BenchReport.Round(
       rawInferenceFps: bound.rawInferenceFPS, inferenceCpuMs: bound.cost.inferenceMs,
       decodeCpuMs: bound.cost.decodeMs, scaleCpuMs: bound.cost.scaleMs, boundFps: bound.fps,
-      pipelineFps: fps, pipelineCpuMs: summary.cpuS * 1_000 / Double(summary.frames.published),
-      pipelineCpuCores: summary.cpuS / summary.wallS, ratio: fps / bound.fps, othersCpuShare: others)
+      pipelineFps: fps, pipelineCpuMs: cpuMs,
+      pipelineCpuCores: summary.cpuS / summary.wallS, ratio: fps / bound.fps,
+      cpuRatio: bound.cost.sumMs / cpuMs,
+      othersCpuShare: others)
   }
 
   /// How many frames of a file the pipeline finished, of all sources that play it.

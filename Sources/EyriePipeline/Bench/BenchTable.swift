@@ -31,6 +31,7 @@ public struct BenchTable: CustomStringConvertible {
       Self.row("  CPU ms a frame", report.pipelineCpuMs, 2),
       Self.row("  CPU cores", report.pipelineCpuCores, 2),
       Self.row("pipeline ÷ bound", report.ratio, 3),
+      Self.row("parts ÷ pipeline, CPU time", report.cpuRatio, 3),
       "", Self.row("stage", ["p50 ms", "p95 ms", "queue"]),
     ]
     let stages = report.stages.sorted { Self.place($0.key) < Self.place($1.key) }
