@@ -28,15 +28,20 @@ struct BenchCommand: AsyncParsableCommand {
       "A model package, an exported model directory, an .xml or an .onnx file.", valueName: "dir|file"))
   var model: String
 
-  @Option(help: "The arithmetic of inference: auto, f32, bf16 or f16.")
+  @Option(help: "The arithmetic of inference: auto, f32, bf16, f16 or int8.")
   var precision: ExecutionPrecision = .auto
 
   @Option(help: ArgumentHelp("How many inferences may be under way at once.", valueName: "n"))
   var requests: Int?
 
   @Option(
-    help: ArgumentHelp("Run a dynamic model at this input size, such as 640 or 640x384.", valueName: "size"))
-  var inputSize: InputSize?
+    help: ArgumentHelp(
+      "Run a dynamic model at this size: the longer side, such as 640, or width and height, such as 640x384.",
+      valueName: "size"))
+  var inputSize: DetectorInputSize?
+
+  @Flag(help: "Run a dynamic model at a square, not at the least rectangle that holds the picture.")
+  var noRect = false
 
   @Option(help: ArgumentHelp("Play the inputs so many times side by side.", valueName: "n"))
   var sources = 1
@@ -68,7 +73,8 @@ struct BenchCommand: AsyncParsableCommand {
     var run = RunOptions(inputs: inputs, model: model)
     run.precision = precision
     run.requests = requests
-    if let inputSize { run.inputSize = (inputSize.width, inputSize.height) }
+    run.inputSize = inputSize
+    run.rect = !noRect
     var options = BenchOptions(run)
     options.copies = sources
     options.rounds = rounds

@@ -101,14 +101,15 @@ struct BenchRunTests {
     var run = RunOptions(input: "a.mp4", model: "m")
     run.precision = .f32
     run.requests = 3
-    run.inputSize = (640, 384)
+    run.inputSize = .exact(width: 640, height: 384)
+    run.rect = false
     var options = BenchOptions(run)
     options.copies = 2
     options.seconds = 4
     #expect(
       ChildRun.arguments(options.pipeline) == [
         "run", "a.mp4", "a.mp4", "--model", "m", "--precision", "f32", "--requests", "3", "--input-size",
-        "640x384", "--duration", "4.0", "--jsonl", "/dev/null", "--loop",
+        "640x384", "--no-rect", "--duration", "4.0", "--jsonl", "/dev/null", "--loop",
       ])
   }
 

@@ -16,13 +16,17 @@ struct BenchDetector: Sendable {
   init(
     _ loaded: LoadedDetector, for inputs: [BenchInput], by backend: ModelBackend
   ) async throws(EyrieFailure) {
-    detector = try await loaded.compile(by: backend)
-    sessions = [detector.session]
+    let pictures = inputs.map { PixelSize(width: $0.width, height: $0.height) }
+    detector = try await loaded.compile(by: backend, for: pictures) { _ in }
+    sessions = detector.sessions.all
   }
 
   /// Which of the sessions pictures of a size go through.
-  func session(width: Int, height: Int) -> Int { 0 }
+  func session(width: Int, height: Int) -> Int {
+    let fit = try? detector.sessions.fit(width: width, height: height)
+    return sessions.firstIndex { $0 === fit?.session } ?? 0
+  }
 
   /// What brings frames to the size of a session.
-  func resize() -> ResizeStage { ResizeStage(session: detector.session) }
+  func resize() -> ResizeStage { ResizeStage(sessions: detector.sessions) }
 }

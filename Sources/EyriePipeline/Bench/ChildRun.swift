@@ -67,7 +67,8 @@ struct ChildRun: Sendable {
     var arguments = ["run"] + options.inputs + ["--model", options.model]
     arguments += ["--precision", options.precision.rawValue]
     if let requests = options.requests { arguments += ["--requests", "\(requests)"] }
-    if let size = options.inputSize { arguments += ["--input-size", "\(size.width)x\(size.height)"] }
+    if let size = options.inputSize { arguments += ["--input-size", size.description] }
+    if !options.rect { arguments.append("--no-rect") }
     if let duration = options.duration { arguments += ["--duration", "\(duration)"] }
     if let path = options.jsonl { arguments += ["--jsonl", path] }
     if options.loop { arguments.append("--loop") }

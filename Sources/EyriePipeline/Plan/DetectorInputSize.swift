@@ -25,6 +25,16 @@ public enum DetectorInputSize: Sendable, Hashable {
   }
 }
 
+extension DetectorInputSize: CustomStringConvertible {
+  /// As it is read.
+  public var description: String {
+    switch self {
+    case .longSide(let side): "\(side)"
+    case .exact(let width, let height): "\(width)x\(height)"
+    }
+  }
+}
+
 /// Width and height in pixels.
 struct PixelSize: Sendable, Hashable, CustomStringConvertible {
   let width: Int
