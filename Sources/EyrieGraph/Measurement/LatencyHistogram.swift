@@ -58,6 +58,21 @@ public struct LatencyHistogram: Sendable {
     sum += other.sum
   }
 
+  /// What was recorded since an earlier state of this histogram. Its maximum is exact if it is that of the whole
+  /// histogram, and otherwise the middle of the bucket that it fell into.
+  public func since(_ earlier: LatencyHistogram) -> LatencyHistogram {
+    var difference = LatencyHistogram()
+    for index in buckets.indices where buckets[index] > earlier.buckets[index] {
+      difference.buckets[index] = buckets[index] - earlier.buckets[index]
+      difference.count &+= difference.buckets[index]
+      let middle = Self.middle(of: index)
+      difference.maximum = middle < Double(maximum) ? UInt64(middle) : maximum
+    }
+    if maximum > earlier.maximum { difference.maximum = maximum }
+    difference.sum = max(0, sum - earlier.sum)
+    return difference
+  }
+
   private static func index(of value: UInt64) -> Int {
     guard value >= UInt64(subBuckets) else { return Int(value) }
     let exponent = 63 - value.leadingZeroBitCount

@@ -1,7 +1,8 @@
 /// Measures a sustained rate: the mean, and how far whole seconds fell below it.
 struct RateMeter: Sendable {
   private var first: ContinuousClock.Instant?
-  private var last: ContinuousClock.Instant?
+  /// When the last frame was counted.
+  private(set) var last: ContinuousClock.Instant?
   private var total = 0
   private var windowStart: ContinuousClock.Instant?
   private var inWindow = 0

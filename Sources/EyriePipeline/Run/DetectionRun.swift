@@ -33,6 +33,13 @@ public struct DetectionRun: Sendable {
   /// - Returns: what was done. It has also been written where the plan asks for it.
   /// - Throws: `EyrieFailure`, one line. The summary file is written even then, if the run had begun.
   public func run(stop: StopSignal, reporter: RunReporter) async throws(EyrieFailure) -> RunSummary {
+    try await run(stop: stop, reporter: reporter, observer: nil)
+  }
+
+  /// The same, and lets someone watch.
+  func run(
+    stop: StopSignal, reporter: RunReporter, observer: RunObserver?
+  ) async throws(EyrieFailure) -> RunSummary {
     try RunPlan.checkDuration(plan.duration)
     let outputs = OutputPaths(plan)
     try outputs.check(inputs: plan.sources.map(\.input.argument))
@@ -89,10 +96,11 @@ public struct DetectionRun: Sendable {
       let source = decode.source.id
       await decode.onChange { await outlets.report($0, of: source) }
     }
+    let view = RunView(graph: graph, meter: meter, outlets: outlets, endpoints: endpoints)
     let execution = GraphExecution(
       graph: graph, meter: meter, outlets: outlets, batchers: objectStages.compactMap(\.batcher),
-      sessions: detectors.map(\.sessions), plan: plan,
-      reporter: reporter, incidents: incidents)
+      sessions: detectors.map(\.sessions), plan: plan, reporter: reporter, incidents: incidents,
+      observer: { await observer?(view) })
     let outcome = await execution.run(stop: stop)
 
     // The last event counts too. Subscribers that are slow to take it do not hold up the summary.

@@ -35,6 +35,8 @@ struct GraphExecution: Sendable {
   let plan: RunPlan
   let reporter: RunReporter
   let incidents: IncidentLog
+  /// Runs beside the graph, and is cancelled when that has ended.
+  let observer: @Sendable () async -> Void
 
   func run(stop: StopSignal) async -> Outcome {
     let start = ContinuousClock.now
@@ -50,6 +52,10 @@ struct GraphExecution: Sendable {
       }
       group.addTask {
         await heartbeat(since: start)
+        return .clockwork
+      }
+      group.addTask {
+        await observer()
         return .clockwork
       }
       for batcher in batchers {

@@ -73,6 +73,9 @@ struct RunOutlets: Sendable {
     fileprivate let stage: PublishStage
     let address: String
     let waitSubscribers: Int
+
+    /// What the stage that publishes there has sent so far.
+    var counts: PublishStage.Counts { get async { await stage.counts } }
   }
 
   func open(stop: StopSignal) async throws(EyrieFailure) -> [OpenEndpoint] {
