@@ -199,8 +199,9 @@ struct PipelineFileMistakeTests {
       "4:18: stages.detect.from: found 'cam', expected the name of a source or stage"),
     WrongPipeline(
       "limits of a soak", PipelineFileFixture.base + "\nsoak: {max_drop_rat: 0.1}\n",
-      "7:8: soak.max_drop_rat: is unknown here, expected one of min_realtime_ratio, max_drop_rate, "
-        + "max_latency_p99_ms, max_rss_slope_mb_per_h; did you mean 'max_drop_rate'?"),
+      "7:8: soak.max_drop_rat: is unknown here, expected one of min_realtime_ratio, min_fps, max_drop_rate, "
+        + "max_latency_p99_ms, max_rss_slope_mb_per_h, max_fd_growth, max_thread_growth, max_reconnects, max_errors, "
+        + "max_recovery_s; did you mean 'max_drop_rate'?"),
   ]
 
   static let graphs: [WrongPipeline] = [

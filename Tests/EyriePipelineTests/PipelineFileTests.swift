@@ -93,6 +93,12 @@ struct PipelineFileTests {
     #expect(definition.soak?.maxDropRate == 0.0625)
     #expect(definition.soak?.maxLatencyP99Milliseconds == 250)
     #expect(definition.soak?.maxMemorySlope == 5)
+    #expect(definition.soak?.minFPS == 24.5)
+    #expect(definition.soak?.maxDescriptorGrowth == 1)
+    #expect(definition.soak?.maxThreadGrowth == 3)
+    #expect(definition.soak?.maxReconnects == 4)
+    #expect(definition.soak?.maxErrors == 6)
+    #expect(definition.soak?.maxRecovery == 7.5)
   }
 
   static let everything = """
@@ -160,6 +166,12 @@ struct PipelineFileTests {
       max_drop_rate: 0.0625
       max_latency_p99_ms: 250
       max_rss_slope_mb_per_h: 5
+      min_fps: 24.5
+      max_fd_growth: 1
+      max_thread_growth: 3
+      max_reconnects: 4
+      max_errors: 6
+      max_recovery_s: 7.5
     """
 
   @Test("reads the short form as one source, one detector, one publisher")

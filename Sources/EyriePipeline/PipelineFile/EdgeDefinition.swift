@@ -3,7 +3,7 @@ import EyrieGraph
 /// An entry of `from`: what a stage or sink takes from, and the queue that lies between.
 struct EdgeDefinition: Sendable {
   /// The source or stage that gives the items.
-  let from: String
+  var from: String
   /// How many items the queue holds; nil for the default.
   let capacity: Int?
   /// What happens when the queue is full; nil for the default.

@@ -13,7 +13,7 @@ struct SinkDefinition: Sendable {
   let name: String
   let position: SourcePosition
   let kind: Kind
-  let from: [EdgeDefinition]
+  var from: [EdgeDefinition]
   /// The endpoint or the path; nil where it is missing, which has then been reported.
   let target: WrittenText?
   /// How many subscriptions are waited for before the first frame.

@@ -12,7 +12,7 @@ struct SourceDefinition: Sendable {
     let maxAttempts: Int?
   }
 
-  let name: String
+  var name: String
   let position: SourcePosition
   let input: WrittenText
   let username: WrittenText?
@@ -24,8 +24,8 @@ struct SourceDefinition: Sendable {
   let every: Int?
   let maxFPS: Double?
   let maxFrames: Int?
-  let loop: Bool?
-  let pacing: RunOptions.Pacing?
+  var loop: Bool?
+  var pacing: RunOptions.Pacing?
   /// In seconds, as are the two after it.
   let openTimeout: Double?
   let readTimeout: Double?

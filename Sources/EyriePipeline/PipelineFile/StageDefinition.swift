@@ -28,7 +28,7 @@ struct StageDefinition: Sendable {
   let name: String
   let position: SourcePosition
   let kind: Kind
-  let from: [EdgeDefinition]
+  var from: [EdgeDefinition]
   let options: Options
   /// The keys that the file gives.
   let given: [ObjectReader.Given]

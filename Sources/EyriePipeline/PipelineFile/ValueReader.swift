@@ -165,7 +165,7 @@ struct ValueReader {
   }
 
   /// The seconds of `500ms`, `1.5s`, `10m`, `1h`.
-  private static func seconds(_ text: String) -> Double? {
+  static func seconds(_ text: String) -> Double? {
     let digits = text.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
     let factor: Double
     switch text.dropFirst(digits.count) {
