@@ -51,6 +51,8 @@ struct SourcePlan: Sendable {
   var frozenAfter: Duration?
   /// nil: the end of the input is the end of the source, and its failure is final.
   var reconnect: Reconnect?
+  /// By which a soak does harm to it; nil for none.
+  var faults: SourceFaults?
 
   /// Whether frames come when they come, and not when they are asked for.
   var hasOwnPace: Bool { input.isLive || pacing == .realtime }

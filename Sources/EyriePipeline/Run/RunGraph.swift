@@ -35,7 +35,8 @@ struct RunGraph {
     for (decode, plan) in zip(sources, plans) {
       definition.add(
         Self.decoder(of: plan.id.value), source: decode,
-        restart: plan.reconnect.map { .restart($0.backoff) } ?? .never,
+        restart: plan.reconnect.map { .restart($0.backoff) }
+          ?? (plan.faults == nil ? .never : .restart(.live)),
         onFailure: plans.count > 1 ? .endSource : .failRun)
     }
     for detector in detectors { add(detector, to: &definition) }

@@ -64,12 +64,13 @@ actor DecodeStage: SourceStage {
       try await emitFrames(context)
     } catch {
       // Otherwise `recovery` decides.
-      if plan.reconnect == nil { source.finish(.failed("\(error)")) }
+      if plan.reconnect == nil, !(error is SeveredSource) { source.finish(.failed("\(error)")) }
       throw error
     }
   }
 
   private func emitFrames(_ context: SourceContext<SourceFrame>) async throws {
+    if plan.faults?.isDown == true { throw SeveredSource(input: plan.input) }
     let reader: VideoReader
     do throws(MediaError) {
       reader = try connect(stop: context.stop)
@@ -91,6 +92,7 @@ actor DecodeStage: SourceStage {
       if let limit = plan.maxFrames, emitted >= limit {
         return source.finish(.ended("the limit of frames was reached"))
       }
+      if let order = plan.faults?.take() { try suffer(order, stop: context.stop) }
       let start = ContinuousClock.now
       let next = try nextFrame(of: reader)
       account(for: reader, context)
@@ -116,6 +118,18 @@ actor DecodeStage: SourceStage {
         await context.emit(SourceFrame(frame, from: source, arrival: arrival, session: session))
       else { return }
       emitted += 1
+    }
+  }
+
+  /// Does to itself what a soak asks for.
+  private func suffer(_ order: SourceFaults.Order, stop: StopSignal) throws(SeveredSource) {
+    switch order {
+    // On the way out the connection is closed.
+    case .sever: throw SeveredSource(input: plan.input)
+    case .delay(let duration):
+      // The thread that reads stands still, so that the socket backs up.
+      let end = ContinuousClock.now + duration
+      while ContinuousClock.now < end, !stop.isRequested { Thread.sleep(forTimeInterval: 0.01) }
     }
   }
 
@@ -146,13 +160,15 @@ actor DecodeStage: SourceStage {
   }
 
   func recovery(from error: any Error, backoff: Backoff) -> SourceRecovery {
-    let recovery = recovery(from: error as? MediaError, backoff)
+    let recovery = recovery(from: error, backoff)
     if recovery == .giveUp { source.finish(.failed("\(error)")) }
     return recovery
   }
 
-  private func recovery(from error: MediaError?, _ backoff: Backoff) -> SourceRecovery {
-    guard let error, let reconnect = plan.reconnect else { return .giveUp }
+  private func recovery(from error: any Error, _ backoff: Backoff) -> SourceRecovery {
+    // How often a soak severs it says nothing of the source.
+    if error is SeveredSource { return .restart(backoff, reason: SeveredSource.reason) }
+    guard let error = error as? MediaError, let reconnect = plan.reconnect else { return .giveUp }
     failuresInARow += 1
     if let limit = reconnect.maxAttempts, failuresInARow > limit { return .giveUp }
     let reason = error.reason.rawValue
@@ -173,7 +189,9 @@ actor DecodeStage: SourceStage {
       counts.lastFailure = "\(restart.error)"
       return counts.session
     }
-    let reason = (restart.error as? MediaError)?.reason.rawValue ?? "failed"
+    let isSevered = restart.error is SeveredSource
+    let reason =
+      (restart.error as? MediaError)?.reason.rawValue ?? (isSevered ? SeveredSource.reason : "failed")
     isFrozen = false
     await onChange(
       .lost(
