@@ -20,7 +20,7 @@ struct Eyrie: AsyncParsableCommand {
     version: "0.1.0",
     subcommands: [
       RunCommand.self, SubscribeCommand.self, ProbeCommand.self, ModelCommand.self, BenchCommand.self,
-      ValidateCommand.self, GraphCommand.self,
+      SoakCommand.self, ValidateCommand.self, GraphCommand.self,
     ])
 
   static func main() async {

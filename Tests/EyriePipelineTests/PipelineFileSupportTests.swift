@@ -9,7 +9,7 @@ enum PipelineFileFixture {
   static let folder = SharedMaterial.package.appendingPathComponent("pipelines")
 
   /// The examples that ship with Eyrie, each of which runs.
-  static let examples = ["short", "file", "camera", "cameras", "people"]
+  static let examples = ["short", "file", "camera", "cameras", "people", "soak"]
 
   /// What the examples take from the environment.
   static let environment = [

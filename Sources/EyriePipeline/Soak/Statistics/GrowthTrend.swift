@@ -1,0 +1,59 @@
+/// Whether something that a process holds grows: of a series, the line through it, and those through its halves.
+struct GrowthTrend: Sendable, Equatable {
+  /// Fewer buckets than this say nothing about a slope.
+  static let fewestPoints = 10
+
+  /// What a limit on the slope comes to.
+  enum Verdict: Sendable, Equatable {
+    case within
+    case beyond
+    /// The slope is known less well than the limit asks.
+    case unsure
+  }
+
+  /// x in seconds.
+  let fit: LinearFit
+  private let halves: [LinearFit]
+
+  /// In units an hour, as are the next two.
+  var slope: Double { fit.slope * 3600 }
+  var standardError: Double { fit.standardError * 3600 }
+  var margin: Double { fit.margin * 3600 }
+
+  /// - Returns: nil where there is too little to tell.
+  init?(_ points: [LinearFit.Point]) {
+    guard points.count >= Self.fewestPoints, let fit = LinearFit(points) else { return nil }
+    self.fit = fit
+    let middle = points.count / 2
+    halves = [LinearFit(Array(points[..<middle])), LinearFit(Array(points[middle...]))].compactMap(\.self)
+  }
+
+  /// Compares the slope with a limit.
+  ///
+  /// It is beyond only if it is with 95 % confidence, and in each half of the time too. An allocator takes memory
+  /// in steps, of which one in a short soak is a steep line and no leak: it lies in one half only.
+  func verdict(limit: Double) -> Verdict {
+    if slope + margin <= limit { return .within }
+    let isSteady = halves.count == 2 && halves.allSatisfy { $0.slope * 3600 > limit }
+    return slope - margin > limit && isSteady ? .beyond : .unsure
+  }
+}
+
+/// Whether what is counted in ones (descriptors, threads) grows. What comes and goes moves the peaks, what leaks
+/// the floor: the least of the last third is compared with the least of the first.
+struct FloorGrowth: Sendable, Equatable {
+  let first: Double
+  let last: Double
+  var growth: Double { last - first }
+
+  /// - Parameter minima: at even distances.
+  /// - Returns: nil for fewer than six.
+  init?(_ minima: [Double]) {
+    let third = minima.count / 3
+    guard third >= 2, let first = minima.prefix(third).min(), let last = minima.suffix(third).min() else {
+      return nil
+    }
+    self.first = first
+    self.last = last
+  }
+}
