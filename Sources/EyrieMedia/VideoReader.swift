@@ -203,6 +203,8 @@ public final class VideoReader {
         .notRewindable, input.description, "cannot be read a second time; loop a file instead")
     }
     pending = nil
+    // The old one goes first: two decoders at once would lift the peak of memory by one.
+    self.session = nil
     // Opening afresh works for every container; seeking to the start does not (raw and broken streams).
     let session = try DecodeSession(input, options: options, interrupt: interrupt)
     self.session = session
