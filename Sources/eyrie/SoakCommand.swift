@@ -69,7 +69,8 @@ struct SoakCommand: AsyncParsableCommand {
     let outcome = try await SoakRun(options, environment: ProcessInfo.processInfo.environment).run(
       stop: signals.stop, reporter: reporter)
     Terminal.clearProgress()
-    try Terminal.result(Terminal.printable(SoakTable(outcome.report).description))
+    let table = Terminal.printable(SoakTable(outcome.report).description)
+    if outcome.usesStandardOutput { Terminal.log(table) } else { try Terminal.result(table) }
     if let failure = outcome.failure { throw failure }
     if outcome.leftBehind > 0, let code = signals.exitCode { throw ExitCode(code) }
   }

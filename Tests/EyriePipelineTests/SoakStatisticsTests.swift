@@ -61,6 +61,12 @@ struct SoakStatisticsTests {
     let step = try trend { $0 < 70 ? 100 : 101 }
     #expect(step.slope > 20)
     #expect(step.verdict(limit: 5) == .unsure)
+    // So do three, as a pipeline of files really had them when they began anew.
+    let steps = try trend { 213 + ($0 < 12 ? 0 : 3.5) + ($0 < 22 ? 0 : 2) + ($0 < 100 ? 0 : 2.1) + $0 / 300 }
+    #expect(steps.slope > 100)
+    #expect(steps.verdict(limit: 5) == .unsure)
+    // A leak in steps of half a megabyte, one in three seconds.
+    #expect(try trend { 100 + ($0 / 3).rounded(.down) / 2 }.verdict(limit: 5) == .beyond)
     #expect(try trend { _ in 100 }.verdict(limit: 5) == .within)
     #expect(try trend { 100 - $0 / 12 }.verdict(limit: 5) == .within)
     #expect(GrowthTrend((0..<9).map { LinearFit.Point(x: Double($0), y: 0) }) == nil)

@@ -11,6 +11,8 @@ public struct SoakRun: Sendable {
     public let failure: EyrieFailure?
     /// Items in flight when the time to drain was over.
     public let leftBehind: Int
+    /// Whether events of the pipeline go to stdout, where nothing else should then be printed.
+    public let usesStandardOutput: Bool
   }
 
   private let options: SoakOptions
@@ -64,7 +66,8 @@ public struct SoakRun: Sendable {
           + (streams ?? "\(count) \(count == 1 ? "limit is" : "limits are") broken")
           + "; see \(directory.pagePath)")
     }
-    return Outcome(report: report, failure: failure, leftBehind: leftBehind)
+    return Outcome(
+      report: report, failure: failure, leftBehind: leftBehind, usesStandardOutput: plan.usesStandardOutput)
   }
 
   private func soak(

@@ -176,8 +176,8 @@ struct SoakPage {
   private var legendOfJudging: String {
     """
     <p class="about">Slopes are by least squares after the warm-up; the margin is that of 95 % confidence, widened by \
-    the autocorrelation of the samples. A slope breaks its limit only if it lies beyond it by more than the margin, \
-    and in each half of the time. Descriptors and threads are judged by their floor: the least of the last third \
+    the autocorrelation of the samples. A slope breaks its limit only if it lies beyond it by more than the margin, over the whole \
+    time and over each half by itself. Descriptors and threads are judged by their floor: the least of the last third \
     less the least of the first. Bands are from the least to the greatest sample.</p>
 
     """

@@ -30,11 +30,13 @@ struct GrowthTrend: Sendable, Equatable {
 
   /// Compares the slope with a limit.
   ///
-  /// It is beyond only if it is with 95 % confidence, and in each half of the time too. An allocator takes memory
-  /// in steps, of which one in a short soak is a steep line and no leak: it lies in one half only.
+  /// It is beyond only if it is with 95 % confidence, of the whole and of each half of the time by itself. An
+  /// allocator takes memory in steps: a few of them, where files begin anew or a first camera comes back, are a steep
+  /// line and no leak. Within a half, the residuals around a step are long and alike, so its margin is wide; a leak
+  /// goes on evenly, and its margins stay narrow.
   func verdict(limit: Double) -> Verdict {
     if slope + margin <= limit { return .within }
-    let isSteady = halves.count == 2 && halves.allSatisfy { $0.slope * 3600 > limit }
+    let isSteady = halves.count == 2 && halves.allSatisfy { ($0.slope - $0.margin) * 3600 > limit }
     return slope - margin > limit && isSteady ? .beyond : .unsure
   }
 }
