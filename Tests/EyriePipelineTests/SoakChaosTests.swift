@@ -1,5 +1,6 @@
 import EyrieEvents
 import EyrieGraph
+import EyrieMedia
 import EyrieTestSupport
 import Foundation
 import Testing
@@ -136,18 +137,37 @@ struct SoakChaosTests {
     #expect(!outcome.report.broken.contains { $0.source == "cam" })
   }
 
-  @Test("a subscriber that reads nothing loses events, all of which are counted")
+  @Test("counts every event that a stalled subscriber loses")
   func stalled() async throws {
-    let socket = "inproc://stalled"
-    let context = try ZeroMQContext()
-    defer { try? context.close() }
-    _ = socket
-    var report = ChaosReport.Subscriber(
-      endpoint: "x", published: 1000, droppedByPublisher: 300, received: 600, beforeSubscription: 100,
-      lost: 250,
-      missingAtEnd: 50, malformed: 0)
+    var options = RunOptions(input: "testsrc", model: "fake")
+    options.publish = "ipc://\(fixture.scratch.path("socket"))"
+    let source = RunningSource(try SourceID("cam"), input: MediaInput("testsrc"))
+    let outlets = RunOutlets(try RunPlan(options), runID: "run", meter: RunMeter([source]))
+    let stop = StopSignal()
+    let endpoint = try #require(try await outlets.open(stop: stop).first)
+    let subscriber = SoakSubscriber(endpoint)
+    async let receiving: Void = subscriber.run()
+    func send() async { await outlets.sendStats(of: source, uptime: .zero, fps: nil, queues: [:]) }
+    while await subscriber.report().received == 0 { await send() }
+    subscriber.stall(for: .seconds(3600))
+    while await outlets.counts.lost < 50 { await send() }
+    subscriber.endStall()
+    var report = await subscriber.report()
+    while report.beforeSubscription + report.received + report.droppedByPublisher < report.published {
+      await Task.yield()
+      report = await subscriber.report()
+    }
+    subscriber.finish()
+    #expect(await outlets.close() == nil)
+    await receiving
+    report = await subscriber.report()
+    #expect(report.failure == nil && report.malformed == 0)
+    #expect(report.droppedByPublisher >= 50 && report.lost + report.missingAtEnd == report.droppedByPublisher)
     #expect(report.uncounted == 0)
-    report.lost = 251
-    #expect(report.uncounted == 1)
+    #expect(
+      report.published == report.beforeSubscription + report.received + report.droppedByPublisher)
+    var wrong = report
+    wrong.lost += 1
+    #expect(wrong.uncounted == 1)
   }
 }

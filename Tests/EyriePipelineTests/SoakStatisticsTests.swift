@@ -72,19 +72,21 @@ struct SoakStatisticsTests {
     #expect(GrowthTrend((0..<9).map { LinearFit.Point(x: Double($0), y: 0) }) == nil)
   }
 
-  @Test("find growth in the floor, and not in the peaks")
-  func floor() {
-    #expect(FloorGrowth([20, 20, 20, 29, 20, 31, 20, 33, 20])?.growth == 0)
-    #expect(FloorGrowth([20, 20, 21, 29, 22, 31, 23, 33, 24])?.growth == 3)
-    #expect(FloorGrowth([20, 20, 20, 20, 20]) == nil)
+  @Test("find growth in the level, and not in peaks and dips")
+  func level() {
+    #expect(LevelGrowth([20, 20, 14, 29, 20, 31, 20, 33, 20])?.growth == 0)
+    // Medians of 20, 20, 21 and 23, 33, 24.
+    #expect(LevelGrowth([20, 20, 21, 29, 22, 31, 23, 33, 24])?.growth == 4)
+    #expect(LevelGrowth([20, 20.2, 20, 20, 20, 20.4])?.growth == 0)
+    #expect(LevelGrowth([20, 20, 20, 20, 20]) == nil)
   }
 
   @Test("judge a process that grows")
   func processGrowth() throws {
     var series = SampleSeries()
     for second in 0..<60 { series.append(Double(20 + second / 5), at: Double(second)) }
-    // Seconds 10 to 26 and 44 to 59.
-    #expect(series.floorGrowth(since: 10)?.growth == 6)
+    // Seconds 10 to 25, of which 17 is the median, and 44 to 59, of which it is 51.
+    #expect(series.levelGrowth(since: 10)?.growth == 7)
     #expect(try #require(series.trend(since: 10)).verdict(limit: 100) == .beyond)
     #expect(series.trend(since: 55) == nil)
   }

@@ -91,6 +91,7 @@ final class ChaosRun: Sendable {
       state.lanesLeft = sources.count
     }
     isReady.request()
+    stop.onRequest { for subscriber in subscribers { subscriber.endStall() } }
     await withTaskGroup(of: Void.self) { group in
       for (source, lane) in zip(sources, schedule.sources) {
         group.addTask {

@@ -91,11 +91,11 @@ struct SoakJudge {
       results.append(memory(limit))
     }
     results.append(
-      floor(
+      level(
         "max_fd_growth", limits.maxDescriptorGrowth, SoakDefaults.maxDescriptorGrowth,
         recorded.process.descriptors, unit: "descriptors"))
     results.append(
-      floor(
+      level(
         "max_thread_growth", limits.maxThreadGrowth, SoakDefaults.maxThreadGrowth, recorded.process.threads,
         unit: "threads"))
     return results
@@ -119,12 +119,12 @@ struct SoakJudge {
     return result
   }
 
-  private func floor(
+  private func level(
     _ name: String, _ limit: Int?, _ usual: Int, _ series: SampleSeries, unit: String
   ) -> LimitResult {
     var result = LimitResult(
       name, limit: Double(limit ?? usual), isDefault: limit == nil,
-      measured: series.floorGrowth(since: warmUp)?.growth, unit: unit)
+      measured: series.levelGrowth(since: warmUp)?.growth, unit: unit)
     if result.measured == nil {
       result.verdict = .unsure
       result.note =

@@ -177,8 +177,8 @@ struct SoakPage {
     """
     <p class="about">Slopes are by least squares after the warm-up; the margin is that of 95 % confidence, widened by \
     the autocorrelation of the samples. A slope breaks its limit only if it lies beyond it by more than the margin, over the whole \
-    time and over each half by itself. Descriptors and threads are judged by their floor: the least of the last third \
-    less the least of the first. Bands are from the least to the greatest sample.</p>
+    time and over each half by itself. Descriptors and threads are judged by their level: the median of the last third \
+    less that of the first. Bands are from the least to the greatest sample.</p>
 
     """
   }

@@ -90,8 +90,8 @@ public struct SoakReport: Sendable, Codable, Equatable {
     @OrNull public var slopeStandardErrorPerH: Double?
     /// The slope lies so far from `slope_per_h` at most, with 95 % confidence.
     @OrNull public var slopeMarginPerH: Double?
-    /// The least of the last third after the warm-up less the least of the first third.
-    @OrNull public var floorGrowth: Double?
+    /// The median of the last third after the warm-up less that of the first third, in whole units.
+    @OrNull public var levelGrowth: Double?
     /// All samples.
     public var overTime: Series
   }

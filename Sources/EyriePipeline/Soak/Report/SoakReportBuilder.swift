@@ -66,7 +66,7 @@ struct SoakReportBuilder {
     return SoakReport.Resource(
       first: warm.first?.mean, last: warm.last?.mean, max: series.maximum, slopePerH: trend?.slope,
       slopeStandardErrorPerH: trend?.standardError, slopeMarginPerH: trend?.margin,
-      floorGrowth: series.floorGrowth(since: session.warmUp)?.growth, overTime: SoakReport.Series(series))
+      levelGrowth: series.levelGrowth(since: session.warmUp)?.growth, overTime: SoakReport.Series(series))
   }
 }
 

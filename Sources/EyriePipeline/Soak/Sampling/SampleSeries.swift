@@ -75,8 +75,8 @@ extension SampleSeries {
     GrowthTrend(buckets(since: time).map { LinearFit.Point(x: $0.time, y: $0.mean) })
   }
 
-  /// Whether its floor rises after a moment.
-  func floorGrowth(since time: Double) -> FloorGrowth? {
-    FloorGrowth(buckets(since: time).map(\.minimum))
+  /// Whether its level rises after a moment.
+  func levelGrowth(since time: Double) -> LevelGrowth? {
+    LevelGrowth(buckets(since: time).map(\.mean))
   }
 }

@@ -41,21 +41,26 @@ struct GrowthTrend: Sendable, Equatable {
   }
 }
 
-/// Whether what is counted in ones (descriptors, threads) grows. What comes and goes moves the peaks, what leaks
-/// the floor: the least of the last third is compared with the least of the first.
-struct FloorGrowth: Sendable, Equatable {
+/// Whether what is counted in ones (descriptors, threads) grows. What comes for a moment moves the peaks, and a source
+/// that is away the floor; what leaks moves the level: the median of the last third is compared with that of the first.
+struct LevelGrowth: Sendable, Equatable {
   let first: Double
   let last: Double
-  var growth: Double { last - first }
+  /// In ones: a bucket of several samples may have a mean in between.
+  var growth: Double { (last - first).rounded() }
 
-  /// - Parameter minima: at even distances.
+  /// - Parameter values: at even distances.
   /// - Returns: nil for fewer than six.
-  init?(_ minima: [Double]) {
-    let third = minima.count / 3
-    guard third >= 2, let first = minima.prefix(third).min(), let last = minima.suffix(third).min() else {
-      return nil
-    }
-    self.first = first
-    self.last = last
+  init?(_ values: [Double]) {
+    let third = values.count / 3
+    guard third >= 2 else { return nil }
+    first = Self.median(values.prefix(third))
+    last = Self.median(values.suffix(third))
+  }
+
+  /// The lower of the two in the middle.
+  private static func median(_ values: ArraySlice<Double>) -> Double {
+    let sorted = values.sorted()
+    return sorted[(sorted.count - 1) / 2]
   }
 }
