@@ -27,6 +27,8 @@ struct SourceRecorder: Sendable {
     let lost: Int
     let session: Int
     let errors: Int
+    /// Of the last published frame, in seconds.
+    let frameTime: Double?
     /// How far the stream has come, in seconds: the time of the last published frame, and what has passed since it
     /// was, as far as its frames lie apart. Without that, a short soak would gain or lose up to a frame.
     let streamTime: Double?
@@ -42,9 +44,8 @@ struct SourceRecorder: Sendable {
       session = counts.session
       errors = counts.failures
       let passed = results.rate.last.map { (ContinuousClock.now - $0) / .seconds(1) } ?? 0
-      streamTime = results.presentationTime.map {
-        Double($0.last) / 1e9 + (source.hasOwnPace ? min(max(passed, 0), period) : 0)
-      }
+      frameTime = results.presentationTime.map { Double($0.last) / 1e9 }
+      streamTime = frameTime.map { $0 + (source.hasOwnPace ? min(max(passed, 0), period) : 0) }
       latency = results.latency
       hasEnded = source.end != nil
     }
@@ -62,7 +63,7 @@ struct SourceRecorder: Sendable {
   private(set) var latency = LatencyHistogram()
   /// Reconnections and failures of the soak's own making.
   private(set) var provoked = (reconnects: 0, errors: 0)
-  /// Stream time and frames so far, for the mean distance of frames.
+  /// Between published frames so far, for their mean distance.
   private var progress = (seconds: 0.0, frames: 0)
   private var period: Double { progress.frames > 0 ? progress.seconds / Double(progress.frames) : 0 }
 
@@ -111,7 +112,9 @@ struct SourceRecorder: Sendable {
     guard let before, let start = before.streamTime, let end = reading.streamTime else { return 0 }
     let hasJumped = source.hasOwnPace && end - start > seconds + 10
     guard before.session == reading.session, !hasJumped, end >= start else { return Double(frames) * period }
-    progress = (progress.seconds + end - start, progress.frames + frames)
+    if let first = before.frameTime, let last = reading.frameTime {
+      progress = (progress.seconds + last - first, progress.frames + frames)
+    }
     return end - start
   }
 }
