@@ -55,20 +55,23 @@ struct SoakStatisticsTests {
   @Test("tell a leak from the steps of an allocator and from noise")
   func growth() throws {
     // 10 MB in two minutes.
-    #expect(try trend { 100 + $0 / 12 }.verdict(limit: 5) == .beyond)
+    #expect(try trend { 100 + $0 / 12 }.verdict(limit: 5, grain: 4) == .beyond)
     #expect(abs(try trend { 100 + $0 / 12 }.slope - 300) < 5)
+    // Two megabytes are what a young process takes while it settles.
+    #expect(try trend { 100 + $0 / 60 }.verdict(limit: 5, grain: 4) == .unsure)
+    #expect(try trend { 100 + $0 / 60 }.verdict(limit: 5, grain: 1) == .beyond)
     // One step of 1 MB lies in one half only.
     let step = try trend { $0 < 70 ? 100 : 101 }
     #expect(step.slope > 20)
-    #expect(step.verdict(limit: 5) == .unsure)
+    #expect(step.verdict(limit: 5, grain: 4) == .unsure)
     // So do three, as a pipeline of files really had them when they began anew.
     let steps = try trend { 213 + ($0 < 12 ? 0 : 3.5) + ($0 < 22 ? 0 : 2) + ($0 < 100 ? 0 : 2.1) + $0 / 300 }
     #expect(steps.slope > 100)
-    #expect(steps.verdict(limit: 5) == .unsure)
+    #expect(steps.verdict(limit: 5, grain: 4) == .unsure)
     // A leak in steps of half a megabyte, one in three seconds.
-    #expect(try trend { 100 + ($0 / 3).rounded(.down) / 2 }.verdict(limit: 5) == .beyond)
-    #expect(try trend { _ in 100 }.verdict(limit: 5) == .within)
-    #expect(try trend { 100 - $0 / 12 }.verdict(limit: 5) == .within)
+    #expect(try trend { 100 + ($0 / 3).rounded(.down) / 2 }.verdict(limit: 5, grain: 4) == .beyond)
+    #expect(try trend { _ in 100 }.verdict(limit: 5, grain: 4) == .within)
+    #expect(try trend { 100 - $0 / 12 }.verdict(limit: 5, grain: 4) == .within)
     #expect(GrowthTrend((0..<9).map { LinearFit.Point(x: Double($0), y: 0) }) == nil)
   }
 
@@ -87,7 +90,7 @@ struct SoakStatisticsTests {
     for second in 0..<60 { series.append(Double(20 + second / 5), at: Double(second)) }
     // Seconds 10 to 25, of which 17 is the median, and 44 to 59, of which it is 51.
     #expect(series.levelGrowth(since: 10)?.growth == 7)
-    #expect(try #require(series.trend(since: 10)).verdict(limit: 100) == .beyond)
+    #expect(try #require(series.trend(since: 10)).verdict(limit: 100, grain: 4) == .beyond)
     #expect(series.trend(since: 55) == nil)
   }
 

@@ -2,6 +2,10 @@ import EyrieEvents
 
 /// Compares what a soak measured with the limits of the pipeline file, and with those that hold for every soak.
 struct SoakJudge {
+  /// In MB: twice the step in which a pipeline of files was seen to take memory. A process that has begun a minute
+  /// ago still settles by as much.
+  private static let memoryGrain = 4.0
+
   let limits: SoakLimits
   let recorded: SoakRecorder.State
   let warmUp: Double
@@ -51,7 +55,8 @@ struct SoakJudge {
       var result = LimitResult(
         name, of: source.id.value, isLeast: isLeast, limit: asked, isDefault: limit == nil,
         measured: measured, unit: unit)
-      if measured == nil, isCutShort { result.verdict = .unsure }
+      // Faults may have left no time to judge it: whether it comes back is judged by itself.
+      if measured == nil, isCutShort || chaos != nil { result.verdict = .unsure }
       results.append(result)
     }
 
@@ -106,7 +111,7 @@ struct SoakJudge {
     var result = LimitResult(
       "max_rss_slope_mb_per_h", limit: limit, isDefault: false, measured: trend?.slope, unit: "MB/h")
     result.margin = trend?.margin
-    switch trend?.verdict(limit: limit) {
+    switch trend?.verdict(limit: limit, grain: Self.memoryGrain) {
     case .within?: result.verdict = .held
     case .beyond?: result.verdict = .broken
     case .unsure?:

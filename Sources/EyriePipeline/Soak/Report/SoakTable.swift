@@ -39,13 +39,13 @@ public struct SoakTable: CustomStringConvertible {
 
   private static func rows(of streams: StreamsReport) -> [(String, String)] {
     let more = streams.isAtMost ? " (more were not tried)" : ""
-    return [("streams", "\(streams.greatest) hold in real time\(more)")]
+    return [("streams", "\(streams.greatest) in real time\(more)")]
       + streams.tries.map { attempt in
         let ratio = attempt.realtimeRatio.map { ", \(SoakText.number($0)) × real time" } ?? ""
         return (
           "try",
-          "\(attempt.streams) streams\(attempt.isConfirmation ? " again" : ""): "
-            + (attempt.holds ? "hold" : "do not hold") + ratio
+          "\(attempt.streams) stream\(attempt.streams == 1 ? "" : "s")\(attempt.isConfirmation ? " again" : ""): "
+            + (attempt.holds ? "held" : "did not hold") + ratio
             + (attempt.holds ? "" : attempt.reason.map { ": \($0)" } ?? "")
         )
       }

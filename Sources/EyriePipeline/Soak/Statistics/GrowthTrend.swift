@@ -14,6 +14,8 @@ struct GrowthTrend: Sendable, Equatable {
   /// x in seconds.
   let fit: LinearFit
   private let halves: [LinearFit]
+  /// From the first point to the last, in seconds.
+  private let span: Double
 
   /// In units an hour, as are the next two.
   var slope: Double { fit.slope * 3600 }
@@ -24,6 +26,7 @@ struct GrowthTrend: Sendable, Equatable {
   init?(_ points: [LinearFit.Point]) {
     guard points.count >= Self.fewestPoints, let fit = LinearFit(points) else { return nil }
     self.fit = fit
+    span = (points.last?.x ?? 0) - (points.first?.x ?? 0)
     let middle = points.count / 2
     halves = [LinearFit(Array(points[..<middle])), LinearFit(Array(points[middle...]))].compactMap(\.self)
   }
@@ -34,9 +37,11 @@ struct GrowthTrend: Sendable, Equatable {
   /// allocator takes memory in steps: a few of them, where files begin anew or a first camera comes back, are a steep
   /// line and no leak. Within a half, the residuals around a step are long and alike, so its margin is wide; a leak
   /// goes on evenly, and its margins stay narrow.
-  func verdict(limit: Double) -> Verdict {
+  /// - Parameter grain: less than so much in all is no growth.
+  func verdict(limit: Double, grain: Double) -> Verdict {
     if slope + margin <= limit { return .within }
     let isSteady = halves.count == 2 && halves.allSatisfy { ($0.slope - $0.margin) * 3600 > limit }
+    guard fit.slope * span > grain else { return .unsure }
     return slope - margin > limit && isSteady ? .beyond : .unsure
   }
 }
