@@ -16,7 +16,7 @@ public struct BenchTable: CustomStringConvertible {
         + (input.sources > 1 ? ", \(input.sources) sources" : "")
     }
     lines += report.models.map { model in
-      "model   \(model.name), \(model.inputWidth)×\(model.inputHeight), \(model.precision), "
+      "model   \(model.name), \(model.inputWidth)×\(model.inputHeight), \(model.arithmetic), "
         + "\(model.requests) infer requests"
     }
     lines.append(String(format: "cores   %g, \(report.device)", report.cpuCores) + busy)

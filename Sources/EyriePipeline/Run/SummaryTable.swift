@@ -53,7 +53,7 @@ public struct SummaryTable: CustomStringConvertible {
         (
           "model",
           "\(model.name), \(model.inputWidth)×\(model.inputHeight), "
-            + "\(model.weights == "int8" ? "int8, else " : "")\(model.precision), "
+            + "\(model.arithmetic), "
             + "\(model.requests) infer requests"
         ))
     }
@@ -115,4 +115,9 @@ public struct SummaryTable: CustomStringConvertible {
     guard let value, value.isFinite else { return "–" }
     return String(format: value < 10 ? "%.2f" : "%.1f", value)
   }
+}
+
+extension RunSummary.Model {
+  /// For people.
+  var arithmetic: String { weights == "int8" ? "int8, else \(precision)" : precision }
 }
