@@ -139,6 +139,8 @@ struct RectangleTests {
   func compilesBeside() async throws {
     let gate = StopSignal()
     let bench = try Bench([(640, 640)], gate: gate, input: input())
+    weak let square = bench.sessions.all.first
+    #expect(square != nil)
     #expect(try bench.place(1920, 1080) == "640×640?")
     #expect(try bench.place(1920, 1080) == "640×640?")
     gate.request()
@@ -146,8 +148,9 @@ struct RectangleTests {
     #expect(lines == ["model fake: compiled for 640×384"])
     #expect(try bench.place(1920, 1080) == "640×384")
     // The square was there for a source of unknown size: its memory is given back.
+    #expect(square == nil)
     #expect(try bench.place(640, 480) == "640×384?")
-    #expect(bench.sessions.all.map { $0.inputSize.description } == ["640×640", "640×384"])
+    #expect(bench.sessions.history.map { [$0.inputWidth, $0.inputHeight] } == [[640, 640], [640, 384]])
   }
 
   @Test("meanwhile a picture goes where it is largest")

@@ -27,8 +27,7 @@ final class DetectorSessions: Sendable {
   /// How many inferences may be under way in all sessions together.
   let slots: SlotPool
   /// The model at the size that was compiled first.
-  var model: ModelDescription { first.model }
-  private let first: InferenceSession
+  let model: ModelDescription
   private let sizing: DetectorSizing
   private let compile: Compile
   private let log: @Sendable (String) -> Void
@@ -36,13 +35,17 @@ final class DetectorSessions: Sendable {
   private let wanted: (sizes: AsyncStream<PixelSize>, give: AsyncStream<PixelSize>.Continuation)
 
   private struct State {
+    /// Never empty.
     var sessions: [PixelSize: InferenceSession]
-    /// All that ever were, in the order in which they were compiled.
-    var compiled: [InferenceSession]
+    /// What all sessions were that ever were, in the order in which they were compiled.
+    var history: [RunSummary.Model]
     var pending: Set<PixelSize> = []
     /// Sizes that the model turned out not to have.
     var failed: Set<PixelSize> = []
     var needsSquare = false
+
+    /// That of a model with one size.
+    var only: InferenceSession { sessions.values[sessions.values.startIndex] }
   }
 
   /// - Parameters:
@@ -57,7 +60,7 @@ final class DetectorSessions: Sendable {
     failed: Set<PixelSize> = [],
     log: @escaping @Sendable (String) -> Void = { _ in }, compile: @escaping Compile
   ) {
-    self.first = first
+    model = first.model
     self.sizing = sizing
     self.compile = compile
     self.log = log
@@ -65,8 +68,8 @@ final class DetectorSessions: Sendable {
     let all = [first] + others
     state = Mutex(
       State(
-        sessions: Dictionary(all.map { ($0.inputSize, $0) }) { first, _ in first }, compiled: all,
-        failed: failed))
+        sessions: Dictionary(all.map { ($0.inputSize, $0) }) { first, _ in first },
+        history: all.map { RunSummary.Model($0) }, failed: failed))
     let (sizes, give) = AsyncStream.makeStream(of: PixelSize.self)
     wanted = (sizes, give)
   }
@@ -76,8 +79,15 @@ final class DetectorSessions: Sendable {
     self.init(session, sizing: DetectorSizing(fixed: session.model.input)) { _ throws(ModelError) in session }
   }
 
-  /// The sessions of all sizes that were compiled so far.
-  var all: [InferenceSession] { state.withLock(\.compiled) }
+  /// The sessions that there are now, the smallest input first.
+  var all: [InferenceSession] {
+    state.withLock {
+      $0.sessions.values.sorted { ($0.inputByteSize, $0.inputWidth) < ($1.inputByteSize, $1.inputWidth) }
+    }
+  }
+
+  /// What was compiled so far, in that order, whether it is still in use or not.
+  var history: [RunSummary.Model] { state.withLock(\.history) }
 
   /// Chooses the session for a picture.
   /// - Parameters:
@@ -85,10 +95,11 @@ final class DetectorSessions: Sendable {
   ///   - height: likewise.
   func fit(width: Int, height: Int) throws(VisionError) -> Fit {
     guard let rectangle = sizing.rectangle else {
+      let session = state.withLock(\.only)
       let transform = try PictureTransform(
-        sizing.mode, sourceWidth: width, sourceHeight: height, modelWidth: first.inputWidth,
-        modelHeight: first.inputHeight)
-      return Fit(session: first, transform: transform, isFinal: true)
+        sizing.mode, sourceWidth: width, sourceHeight: height, modelWidth: session.inputWidth,
+        modelHeight: session.inputHeight)
+      return Fit(session: session, transform: transform, isFinal: true)
     }
     let own = try rectangle.transform(width: width, height: height)
     let size = PixelSize(width: own.modelWidth, height: own.modelHeight)
@@ -116,7 +127,7 @@ final class DetectorSessions: Sendable {
     let target = isRefused ? square : size
     if target == square { state.needsSquare = true }
     if let session = state.sessions[target] { return (session, true) }
-    let meanwhile = state.sessions.values.max { Self.isSmaller($0, $1, for: picture) } ?? first
+    let meanwhile = state.sessions.values.max { Self.isSmaller($0, $1, for: picture) } ?? state.only
     if state.failed.contains(target) { return (meanwhile, true) }
     if state.pending.insert(target).inserted { wanted.give.yield(target) }
     return (meanwhile, false)
@@ -161,7 +172,7 @@ final class DetectorSessions: Sendable {
       return
     }
     state.sessions[size] = session
-    state.compiled.append(session)
+    state.history.append(RunSummary.Model(session))
     // It was there for sources whose size was not known yet. Its memory goes with the last frame in it.
     if size != sizing.square, !state.needsSquare { state.sessions[sizing.square] = nil }
   }

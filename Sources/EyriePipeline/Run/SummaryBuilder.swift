@@ -15,8 +15,10 @@ struct SummaryBuilder {
   func summary() async -> RunSummary {
     let measured = meter.results
     let events = await outlets.counts
-    let sessions = detectors.flatMap(\.sessions.all) + objectStages.compactMap(\.model?.session)
-    var summary = RunSummary(runId: outlets.runID, models: sessions.map { RunSummary.Model($0) })
+    let models =
+      detectors.flatMap(\.sessions.history)
+      + objectStages.compactMap(\.model?.session).map { RunSummary.Model($0) }
+    var summary = RunSummary(runId: outlets.runID, models: models)
     for source in meter.sources {
       let counts = source.counts
       summary.frames.decoded += counts.decoded
