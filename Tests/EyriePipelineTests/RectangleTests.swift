@@ -303,6 +303,27 @@ struct RectangleTests {
     #expect(line.hasSuffix("its boxes are those of 640×640 at any size of the input (10 anchors)"))
   }
 
+  @Test("an option that does not fit is an error, and not a reason for another size")
+  func wrongSide() async throws {
+    let scratch = try Scratch()
+    try await Clip.pattern(scratch.path("wide.mp4"), frames: 3, size: "320x180")
+    var options = RunOptions(input: scratch.path("wide.mp4"), model: "fake")
+    options.inputSize = .longSide(650)
+    var backend = try backend(CompiledSizes())
+    backend = ModelBackend(load: backend.load) { (_, _) throws(ModelError) in
+      throw ModelError(.invalidOption, "fake", "a width of 650 must be a multiple of 32")
+    }
+    let lines = Mutex<[String]>([])
+    let run = try DetectionRun(RunPlan(options), backend: backend)
+    let error = await #expect(throws: EyrieFailure.self) {
+      try await run.run(
+        stop: StopSignal(), reporter: RunReporter(log: { line in lines.withLock { $0.append(line) } }))
+    }
+    #expect(error?.kind == .usage)
+    #expect(error?.description == "fake: a width of 650 must be a multiple of 32")
+    #expect(lines.withLock { $0 } == [])
+  }
+
   @Test("no rectangle where none is wanted", arguments: [true, false])
   func notWanted(exact: Bool) async throws {
     let scratch = try Scratch()

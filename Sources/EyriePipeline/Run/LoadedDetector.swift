@@ -49,8 +49,10 @@ struct LoadedDetector: Sendable {
         do throws(ModelError) {
           sessions.append(try await compile(size))
         } catch {
-          // Some files say that they have any size and do not. Nobody asked for this one.
-          guard sizing.rectangle != nil, size != sizing.square else { throw error }
+          // Some files say that they have any size and do not. Nobody asked for this one, but for its longer side.
+          guard sizing.rectangle != nil, size != sizing.square, error.code != .invalidOption else {
+            throw error
+          }
           log("model \(proof.model.name): does not run at \(size), so at \(sizing.square): \(error.reason)")
           failed.insert(size)
         }
