@@ -88,10 +88,20 @@ struct ChildProcess: Sendable {
         // It may have been started with SIGTERM ignored, and has nothing to save.
         kill(identifier, SIGKILL)
       }
-      if let memory = ResidentMemory.of(process: identifier) { samples.append(memory) }
+      if Self.isLoaded(identifier), let memory = ResidentMemory.of(process: identifier) {
+        samples.append(memory)
+      }
       await ended.wait(until: .now + .milliseconds(100))
     }
     return isKilled ? nil : samples
+  }
+
+  /// Whether a child is the program by now. Before that it is a copy of this process, and so is what it holds.
+  private static func isLoaded(_ identifier: Int32) -> Bool {
+    func commandLine(_ name: String) -> Data? {
+      try? Data(contentsOf: URL(fileURLWithPath: "/proc/\(name)/cmdline"))
+    }
+    return commandLine("\(identifier)") != commandLine("self")
   }
 
   /// The path of a program: itself, if it has a slash.
