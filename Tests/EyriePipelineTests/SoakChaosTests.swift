@@ -54,7 +54,7 @@ struct SoakChaosTests {
         "file": "{input: '\(clip)', pacing: realtime, loop: true}",
         "cam": "{input: 'testsrc:64x64@20', pacing: realtime}",
       ], sinks: "zeromq: {from: detect, endpoint: '\(socket)', wait_subscribers: 5}", soak: Self.patient)
-    var options = fixture.options(pipeline, duration: 5)
+    var options = fixture.options(pipeline, duration: 12)
     options.chaos = true
     options.seed = 3
     let outcome = try await fixture.soak(options, faults: Self.quick)
@@ -97,7 +97,7 @@ struct SoakChaosTests {
     let pipeline = try fixture.pipeline(
       ["cam": "{input: '\(server.url())'}"], sinks: "zeromq: {from: detect, endpoint: '\(socket)'}",
       soak: Self.patient)
-    var options = fixture.options(pipeline, duration: 6)
+    var options = fixture.options(pipeline, duration: 12)
     options.chaos = true
     options.seed = 5
     let outcome = try await fixture.soak(options, faults: Self.quick)
@@ -120,7 +120,7 @@ struct SoakChaosTests {
     let camera = "{input: 'testsrc:64x64@20', pacing: realtime}"
     let pipeline = try fixture.pipeline(
       ["file": "{input: '\(clip)', pacing: realtime, loop: true}", "cam": camera], soak: Self.patient)
-    var options = fixture.options(pipeline, duration: 5)
+    var options = fixture.options(pipeline, duration: 12)
     options.chaos = true
     options.seed = 3
     // What was severed cannot be opened again. Without the interval's length, it may be gone before.

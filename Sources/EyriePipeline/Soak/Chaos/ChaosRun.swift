@@ -134,6 +134,8 @@ final class ChaosRun: Sendable {
       guard await pause(until: start + .seconds(fault.at)), source.end == nil else { return }
       let length = Duration.seconds(fault.length)
       let before = switches.effects.count
+      // Once the order is given, the source may be severed and back before this task is run again.
+      let session = source.counts.session
       let ordered = ContinuousClock.now
       switches.order(fault.kind == .sever ? .sever(length) : .delay(length))
       while switches.effects.count == before {
@@ -144,16 +146,16 @@ final class ChaosRun: Sendable {
         }
       }
       guard switches.effects.count > before, let effect = switches.effects.last else { continue }
-      guard await recover(source, from: effect, switches) else { return }
+      guard await recover(source, of: session, from: effect, switches) else { return }
     }
   }
 
   /// Waits until a source publishes frames that came after a fault.
+  /// - Parameter session: the connection that it had before.
   /// - Returns: false when the run ended before.
   private func recover(
-    _ source: RunningSource, from effect: SourceFaults.Effect, _ switches: SourceFaults
+    _ source: RunningSource, of session: Int, from effect: SourceFaults.Effect, _ switches: SourceFaults
   ) async -> Bool {
-    let session = source.counts.session
     guard await pause(until: effect.end) else { return false }
     if case .sever = effect.order {
       while source.counts.session <= session {
