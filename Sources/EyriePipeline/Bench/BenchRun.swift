@@ -113,7 +113,7 @@ public struct BenchRun: Sendable {
     guard let child, let peer, let input = options.run.inputs.first else { return nil }
     let own = try await child.run(options.pipeline, stop: stop)
     let sample = PeerReport.Sample(
-      fps: own.fps, peakMb: own.memory.peakMb, detectionsPerFrame: own.detectionsPerFrame)
+      fps: own.fps, peakMb: own.peakMb, detectionsPerFrame: own.detectionsPerFrame)
     return (sample, try await peer.measure(input, stop: stop))
   }
 
@@ -132,7 +132,7 @@ public struct BenchRun: Sendable {
       samples.append(
         ScalingReport.Sample(
           fps: result.fps, cpuMs: result.cpuMsPerFrame, residentMb: result.memory.steadyMb,
-          peakMb: result.memory.peakMb))
+          peakMb: result.peakMb))
     }
     return samples
   }

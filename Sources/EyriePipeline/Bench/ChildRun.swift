@@ -11,6 +11,9 @@ struct ChildRun: Sendable {
 
     /// Frames a second, from the first to the last event.
     var fps: Double { summary.fps.mean ?? 0 }
+    /// The most that it ever held, in MiB. Its own word counts too: on a machine that is very busy, nobody may have
+    /// looked at it in time.
+    var peakMb: Double { max(memory.peakMb, summary.rssPeakMb) }
     /// CPU time of a frame, in milliseconds. Loading the model is not in it.
     var cpuMsPerFrame: Double {
       summary.frames.published > 0 ? summary.cpuS * 1_000 / Double(summary.frames.published) : 0
