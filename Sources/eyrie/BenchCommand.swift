@@ -1,6 +1,5 @@
 public import ArgumentParser
 import EyrieGraph
-import EyrieInference
 public import EyriePipeline
 
 extension BenchOptions.Peer: ExpressibleByArgument {}
@@ -28,20 +27,7 @@ struct BenchCommand: AsyncParsableCommand {
       "A model package, an exported model directory, an .xml or an .onnx file.", valueName: "dir|file"))
   var model: String
 
-  @Option(help: "The arithmetic of inference: auto, f32, bf16, f16 or int8.")
-  var precision: ExecutionPrecision = .auto
-
-  @Option(help: ArgumentHelp("How many inferences may be under way at once.", valueName: "n"))
-  var requests: Int?
-
-  @Option(
-    help: ArgumentHelp(
-      "Run a dynamic model at this size: the longer side, such as 640, or width and height, such as 640x384.",
-      valueName: "size"))
-  var inputSize: DetectorInputSize?
-
-  @Flag(help: "Run a dynamic model at a square, not at the least rectangle that holds the picture.")
-  var noRect = false
+  @OptionGroup var inference: InferenceOptions
 
   @Option(help: ArgumentHelp("Play the inputs so many times side by side.", valueName: "n"))
   var sources = 1
@@ -71,10 +57,7 @@ struct BenchCommand: AsyncParsableCommand {
 
   func run() async throws {
     var run = RunOptions(inputs: inputs, model: model)
-    run.precision = precision
-    run.requests = requests
-    run.inputSize = inputSize
-    run.rect = !noRect
+    inference.apply(to: &run)
     var options = BenchOptions(run)
     options.copies = sources
     options.rounds = rounds

@@ -1,6 +1,5 @@
 import ArgumentParser
 import EyrieGraph
-import EyrieInference
 import EyrieMedia
 import EyriePipeline
 import Foundation
@@ -54,24 +53,11 @@ struct RunCommand: AsyncParsableCommand {
       valueName: "n"))
   var waitSubscribers: Int?
 
-  @Option(help: "The arithmetic of inference: auto, f32, bf16, f16 or int8 (default: auto).")
-  var precision: ExecutionPrecision?
-
-  @Option(help: ArgumentHelp("How many inferences may be under way at once.", valueName: "n"))
-  var requests: Int?
+  @OptionGroup var inference: InferenceOptions
 
   @Option(
     help: ArgumentHelp("Keep compiled models in this directory, for a faster next start.", valueName: "dir"))
   var modelCache: String?
-
-  @Option(
-    help: ArgumentHelp(
-      "Run a dynamic model at this size: the longer side, such as 640, or width and height, such as 640x384.",
-      valueName: "size"))
-  var inputSize: DetectorInputSize?
-
-  @Flag(help: "Run a dynamic model at a square, not at the least rectangle that holds the picture.")
-  var noRect = false
 
   @Option(
     help: ArgumentHelp(
@@ -205,11 +191,8 @@ struct RunCommand: AsyncParsableCommand {
     options.source = source
     options.publish = publish
     if let waitSubscribers { options.waitSubscribers = waitSubscribers }
-    if let precision { options.precision = precision }
-    options.requests = requests
+    inference.apply(to: &options)
     options.modelCache = modelCache
-    options.inputSize = inputSize
-    options.rect = !noRect
     options.confidence = confidence
     options.iou = iou
     options.classes = classes?.split(separator: ",", omittingEmptySubsequences: false)
@@ -246,21 +229,21 @@ struct RunCommand: AsyncParsableCommand {
       throw EyrieFailure(
         .usage, "\(file): a pipeline file names its inputs itself; nothing else goes beside it")
     }
-    let fixed: [(option: String, isGiven: Bool)] = [
-      ("--model", model != nil), ("--source", source != nil), ("--publish", publish != nil),
-      ("--wait-subscribers", waitSubscribers != nil), ("--precision", precision != nil),
-      ("--requests", requests != nil), ("--input-size", inputSize != nil), ("--no-rect", noRect),
-      ("--confidence", confidence != nil),
-      ("--iou", iou != nil), ("--classes", classes != nil), ("--class-agnostic", classAgnostic),
-      ("--max-detections", maxDetections != nil), ("--track", track),
-      ("--classify", classify != nil), ("--embed", embed != nil), ("--max-frames", maxFrames != nil),
-      ("--pacing", pacing != nil), ("--overflow", overflow != nil), ("--loop", loop),
-      ("--reconnect", reconnect != nil), ("--rtsp-transport", rtspTransport != nil),
-      ("--open-timeout", openTimeout != nil), ("--read-timeout", readTimeout != nil),
-      ("--every", every != nil), ("--max-fps", maxFPS != nil), ("--low-latency", lowLatency),
-      ("--hardware", hardware != nil), ("--decoder-threads", decoderThreads != nil),
-      ("--damaged-frames", damagedFrames != nil), ("--jsonl", jsonl != nil), ("--annotate", annotate != nil),
-    ]
+    let fixed: [(option: String, isGiven: Bool)] =
+      [
+        ("--model", model != nil), ("--source", source != nil), ("--publish", publish != nil),
+        ("--wait-subscribers", waitSubscribers != nil), ("--confidence", confidence != nil),
+        ("--iou", iou != nil), ("--classes", classes != nil), ("--class-agnostic", classAgnostic),
+        ("--max-detections", maxDetections != nil), ("--track", track),
+        ("--classify", classify != nil), ("--embed", embed != nil), ("--max-frames", maxFrames != nil),
+        ("--pacing", pacing != nil), ("--overflow", overflow != nil), ("--loop", loop),
+        ("--reconnect", reconnect != nil), ("--rtsp-transport", rtspTransport != nil),
+        ("--open-timeout", openTimeout != nil), ("--read-timeout", readTimeout != nil),
+        ("--every", every != nil), ("--max-fps", maxFPS != nil), ("--low-latency", lowLatency),
+        ("--hardware", hardware != nil), ("--decoder-threads", decoderThreads != nil),
+        ("--damaged-frames", damagedFrames != nil), ("--jsonl", jsonl != nil),
+        ("--annotate", annotate != nil),
+      ] + inference.given
     if let other = fixed.first(where: \.isGiven) {
       throw EyrieFailure(
         .usage,
