@@ -2,8 +2,6 @@ import Foundation
 
 /// What the process has used so far.
 public struct ResourceUsage: Sendable {
-  /// User and system time of all threads, in seconds.
-  public let cpuSeconds: Double
   /// The greatest resident set size so far, in MiB.
   public let peakResidentMiB: Double
 
@@ -19,9 +17,7 @@ public struct ResourceUsage: Sendable {
     #endif
     // Where it can be had otherwise: `ru_maxrss` begins at what the process that started this one held.
     let peak = ResidentMemory.current().peakMb
-    func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
     return ResourceUsage(
-      cpuSeconds: seconds(usage.ru_utime) + seconds(usage.ru_stime),
       peakResidentMiB: peak > 0 ? peak : Double(usage.ru_maxrss) * unit / 1_048_576)
   }
 }

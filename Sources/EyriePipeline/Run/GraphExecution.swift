@@ -40,7 +40,7 @@ struct GraphExecution: Sendable {
 
   func run(stop: StopSignal) async -> Outcome {
     let start = ContinuousClock.now
-    let cpuAtStart = ResourceUsage.current().cpuSeconds
+    let cpuAtStart = CPUClock.process()
     var outcome = Outcome()
     let result = await withTaskGroup(of: Child.self) { group in
       group.addTask {
@@ -104,7 +104,7 @@ struct GraphExecution: Sendable {
       return result
     }
     outcome.wall = ContinuousClock.now - start
-    outcome.cpuSeconds = ResourceUsage.current().cpuSeconds - cpuAtStart
+    outcome.cpuSeconds = CPUClock.process() - cpuAtStart
     outcome.incidents = incidents.lines
     switch result {
     case .success(let end):

@@ -21,7 +21,7 @@ struct ProcessRecorder: Sendable {
     if let value = resources.anonymousMb { anonymous.append(value, at: time) }
     if let value = resources.descriptors { descriptors.append(Double(value), at: time) }
     if let value = resources.threads { threads.append(Double(value), at: time) }
-    let used = ResourceUsage.current().cpuSeconds
+    let used = CPUClock.process()
     if let before = cpuSeconds, seconds > 0 { cpu.append((used - before) / seconds, at: time) }
     cpuSeconds = used
     var depths: [String: Int] = [:]
