@@ -79,7 +79,7 @@ struct BenchInput: Sendable {
     do throws(MediaError) {
       return try await withBlockingThread(named: "decode") { () throws(MediaError) in try work(interrupt) }
     } catch {
-      if stop.isRequested { throw EyrieFailure(.stopped, "stopped before anything was measured") }
+      if stop.isRequested { throw EyrieFailure.nothingMeasured }
       throw EyrieFailure(.run, "\(error)")
     }
   }

@@ -77,3 +77,8 @@ public struct BenchOptions: Sendable {
     return options
   }
 }
+
+extension EyrieFailure {
+  /// A benchmark was stopped before its first round was complete.
+  static let nothingMeasured = EyrieFailure(.stopped, "stopped before anything was measured")
+}

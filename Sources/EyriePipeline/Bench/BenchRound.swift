@@ -94,6 +94,6 @@ struct BenchRound: Sendable {
   private var partDuration: Duration { .seconds(min(Self.longestPart, options.seconds)) }
 
   private func checkNotStopped(_ stop: StopSignal) throws(EyrieFailure) {
-    if stop.isRequested { throw EyrieFailure(.stopped, "stopped before anything was measured") }
+    if stop.isRequested { throw EyrieFailure.nothingMeasured }
   }
 }

@@ -8,7 +8,6 @@ import Foundation
 /// Everything is measured once in each round, in turns, so that what else the machine does, and how warm it is, weighs
 /// on all alike. Only ratios mean something. `BenchBound` says what the bound is and what it leaves out.
 public struct BenchRun: Sendable {
-
   private let options: BenchOptions
   private let backend: ModelBackend
 
@@ -73,7 +72,7 @@ public struct BenchRun: Sendable {
         throw error
       }
     }
-    guard !report.rounds.isEmpty else { throw EyrieFailure(.stopped, "stopped before anything was measured") }
+    guard !report.rounds.isEmpty else { throw EyrieFailure.nothingMeasured }
     if options.scaling { report.scaling = ScalingReport(rounds: scaling) }
     if let peer {
       report.against = PeerReport(

@@ -62,7 +62,7 @@ struct ChildProcess: Sendable {
       throw EyrieFailure(.usage, "\(program): cannot be started: \(error.localizedDescription)")
     }
     let memory = await watch(process.processIdentifier, until: ended, stop: stop)
-    if stop.isRequested { throw EyrieFailure(.stopped, "stopped before anything was measured") }
+    if stop.isRequested { throw EyrieFailure.nothingMeasured }
     guard let memory else {
       throw EyrieFailure(.run, "\(program): not ended after \(limit): killed")
     }
