@@ -19,7 +19,6 @@ struct StreamSearch {
   /// What is known so far.
   private struct Search {
     var tries: [StreamsReport.Try] = []
-    var successes: [Int: Int] = [:]
     /// The report of the last try.
     var report: SoakReport?
   }
@@ -93,9 +92,9 @@ struct StreamSearch {
     report.limits.removeAll { !Self.limitNames.contains($0.name) }
     search.report = report
     guard !stop.isRequested else { return false }
-    let attempt = attempt(count, report, isConfirmation: search.successes[count] != nil)
+    let attempt = attempt(
+      count, report, isConfirmation: search.tries.contains { $0.streams == count && $0.holds })
     search.tries.append(attempt)
-    if attempt.holds { search.successes[count, default: 0] += 1 }
     let ratio = attempt.realtimeRatio.map { ", \(SoakText.number($0)) × real time" } ?? ""
     reporter.log(
       "\(count) \(count == 1 ? "stream" : "streams")\(attempt.isConfirmation ? " again" : ""): "
