@@ -115,7 +115,7 @@ extension CompiledModelCache {
   ) -> String {
     var parts = [device, model.path, "\(model.input)", "\(options.batch)"]
     // A file that was changed in place has another date or size.
-    let folder = (model.path as NSString).deletingLastPathComponent
+    let folder = model.packageDirectory ?? (model.path as NSString).deletingLastPathComponent
     for file in [model.path] + model.files.map({ (folder as NSString).appendingPathComponent($0.path) }) {
       let attributes = try? FileManager.default.attributesOfItem(atPath: file)
       let date = (attributes?[.modificationDate] as? Date)?.timeIntervalSince1970 ?? 0
