@@ -16,6 +16,9 @@ SWIFT_FILES := Sources Tests Package.swift
 SHELL_SCRIPTS := scripts/setup scripts/demo scripts/replay-docker docker/healthcheck .ci/run
 # An import of something that Package.swift does not list is an error.
 SWIFT_FLAGS := --explicit-target-dependency-import-check error
+# swift-testing starts every test at once, hundreds of them for a core, and what is to happen in a second takes a
+# minute. Most wait for something: a few for each core keep it as busy.
+export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= $(shell echo $$((4 * $$(getconf _NPROCESSORS_ONLN))))
 RELEASE_TESTS := --scratch-path .build-release-tests -Xswiftc -enable-testing
 # What set-up laid out for this user alone, if it could not do so for the whole machine.
 ENV := if [[ -f .cache/env.sh ]]; then . .cache/env.sh; fi;

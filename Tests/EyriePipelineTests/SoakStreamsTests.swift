@@ -121,13 +121,14 @@ struct SoakStreamsTests {
   func stopped() async throws {
     let stop = StopSignal()
     let run = SoakRun(
-      options(try fixture.pipeline(soak: "{min_realtime_ratio: 0.1}")), environment: [:],
+      options(try fixture.pipeline()), environment: [:],
       backend: try FakeModel.backend { _ in FakeModel.nothing })
+    // Whether one stream holds is the machine's matter; another try there must not be.
     let outcome = try await run.run(
       stop: stop,
-      reporter: SoakReporter(log: { line in if line.hasPrefix("2 streams") { stop.request() } }))
+      reporter: SoakReporter(log: { line in if line.hasPrefix("1 stream") { stop.request() } }))
     #expect(outcome.failure?.kind == .stopped)
     #expect(outcome.report.cutShort)
-    #expect(outcome.report.streams?.tries.map(\.streams) == [1, 2])
+    #expect(outcome.report.streams?.tries.map(\.streams) == [1])
   }
 }
