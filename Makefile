@@ -12,6 +12,7 @@ ULTRALYTICS ?= python3
 CLASSIFIER_DIR ?= models/vit-b-16-openvino
 PYTHON := .cache/venv/bin/python
 RUFF := .cache/venv/bin/ruff
+PYTHON_FILES := converters docker scripts Sources
 SWIFT_FILES := Sources Tests Package.swift
 SHELL_SCRIPTS := scripts/setup scripts/demo scripts/replay-docker docker/healthcheck .ci/run
 # An import of something that Package.swift does not list is an error.
@@ -70,8 +71,8 @@ replay-docker: ## Replay docker/ in a chroot, where there is no container engine
 
 lint: setup-dev ## Check style and common mistakes
 	swift format lint --strict --recursive $(SWIFT_FILES)
-	$(RUFF) check converters docker scripts
-	$(RUFF) format --check converters docker scripts
+	$(RUFF) check $(PYTHON_FILES)
+	$(RUFF) format --check $(PYTHON_FILES)
 	.cache/venv/bin/shellcheck -x $(SHELL_SCRIPTS)
 
 bench: build test-assets ## Compare the pipeline with what the machine could do (VIDEO=FILE MODEL_DIR=DIR BENCH=OPTIONS)
@@ -99,8 +100,8 @@ bench-allocations: setup test-assets ## Count the heap allocations of a frame, b
 
 format: setup-dev ## Rewrite the sources in the house style
 	swift format format --in-place --recursive $(SWIFT_FILES)
-	$(RUFF) check --fix converters docker scripts
-	$(RUFF) format converters docker scripts
+	$(RUFF) check --fix $(PYTHON_FILES)
+	$(RUFF) format $(PYTHON_FILES)
 
 clean: ## Remove what was built; downloads in .cache stay
 	rm -rf .build .build-release-tests demo

@@ -59,6 +59,7 @@ let package = Package(
         "EyrieGraph", "EyrieMedia", "EyrieInference", "EyrieVision", "EyrieEvents",
         .product(name: "Yams", package: "Yams"),
       ],
+      resources: [.embedInCode("Bench/ultralytics.py")],
       swiftSettings: strict),
     .executableTarget(
       name: "eyrie",

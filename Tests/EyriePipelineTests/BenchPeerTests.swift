@@ -141,12 +141,6 @@ struct BenchPeerTests {
     while let child, kill(child, 0) == 0 { await Task.yield() }
   }
 
-  @Test("carries the script that is in scripts/, word for word")
-  func script() throws {
-    let file = SharedMaterial.package.appendingPathComponent("scripts/bench_ultralytics.py")
-    #expect(try String(contentsOf: file, encoding: .utf8) == UltralyticsScript.text + "\n")
-  }
-
   @Test("lays a model out as Ultralytics exports one, and refuses one that it would read wrong")
   func layOut() throws {
     struct Metadata: Decodable {

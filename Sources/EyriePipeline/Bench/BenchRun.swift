@@ -37,8 +37,8 @@ public struct BenchRun: Sendable {
     let inputs = try await open(plan.sources, stop: stop)
     let detector = try await BenchDetector(loaded, for: inputs, by: backend)
     let child = try options.scaling || options.peer != nil ? ChildRun(executable: options.executable) : nil
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("eyrie-\(UUID().uuidString)")
-    defer { try? FileManager.default.removeItem(at: folder) }
+    let folder = try options.peer == nil ? nil : TemporaryFolder()
+    defer { folder?.remove() }
     let peer = try await peer(loaded, detector, folder, stop: stop)
 
     var report = BenchReport(
@@ -93,17 +93,12 @@ public struct BenchRun: Sendable {
   }
 
   private func peer(
-    _ loaded: LoadedDetector, _ detector: BenchDetector, _ folder: URL, stop: StopSignal
+    _ loaded: LoadedDetector, _ detector: BenchDetector, _ folder: TemporaryFolder?, stop: StopSignal
   ) async throws(EyrieFailure) -> UltralyticsPeer? {
-    guard options.peer == .ultralytics else { return nil }
-    do {
-      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    } catch {
-      throw EyrieFailure(.run, "\(folder.path): cannot be made: \(error.localizedDescription)")
-    }
+    guard options.peer == .ultralytics, let folder else { return nil }
     let size = detector.sessions.map { max($0.inputWidth, $0.inputHeight) }.max() ?? 0
     return try await UltralyticsPeer(
-      options, detector: loaded, inputSize: size, folder: folder, stop: stop)
+      options, detector: loaded, inputSize: size, folder: folder.url, stop: stop)
   }
 
   private func compare(

@@ -42,13 +42,12 @@ struct ChildProcess: Sendable {
       throw EyrieFailure(.usage, "\(program): there is no such program")
     }
     // Files and not pipes: what the program starts may outlive it and keep a pipe open.
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("eyrie-\(UUID().uuidString)")
-    defer { try? FileManager.default.removeItem(at: folder) }
+    let folder = try TemporaryFolder()
+    defer { folder.remove() }
     let process = Process()
     let ended = StopSignal()
-    let (output, errors) = (folder.appendingPathComponent("output"), folder.appendingPathComponent("errors"))
+    let (output, errors) = (folder.file("output"), folder.file("errors"))
     do {
-      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
       for file in [output, errors] { try Data().write(to: file) }
       process.executableURL = URL(fileURLWithPath: path)
       process.arguments = arguments

@@ -38,14 +38,9 @@ struct ChildRun: Sendable {
 
   /// Plays for as long as the options say.
   func run(_ options: RunOptions, stop: StopSignal) async throws(EyrieFailure) -> Result {
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("eyrie-\(UUID().uuidString)")
-    defer { try? FileManager.default.removeItem(at: folder) }
-    let file = folder.appendingPathComponent("summary.json")
-    do {
-      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    } catch {
-      throw EyrieFailure(.run, "\(folder.path): cannot be made: \(error.localizedDescription)")
-    }
+    let folder = try TemporaryFolder()
+    defer { folder.remove() }
+    let file = folder.file("summary.json")
     let child = ChildProcess(
       program: executable, arguments: Self.arguments(options) + ["--summary", file.path],
       // Opening and compiling may take long, but not for ever.

@@ -93,13 +93,16 @@ struct UltralyticsPeer: Sendable {
     try await run(python, request, in: folder, stop: stop).answer
   }
 
+  /// What plays the video there. The binary carries it, so that it needs no file beside it.
+  private static var script: String { String(decoding: PackageResources.ultralytics_py, as: UTF8.self) }
+
   private static func run(
     _ python: String, _ request: Request, in folder: URL, stop: StopSignal
   ) async throws(EyrieFailure) -> (answer: Answer, result: ChildProcess.Result) {
     var child = ChildProcess(program: python)
     do {
       child.arguments = [
-        "-c", UltralyticsScript.text, String(decoding: try JSONEncoder().encode(request), as: UTF8.self),
+        "-c", Self.script, String(decoding: try JSONEncoder().encode(request), as: UTF8.self),
       ]
     } catch {
       throw EyrieFailure(.run, "the request to \(python) cannot be written: \(error)")

@@ -1,6 +1,6 @@
 """Plays a video through Ultralytics' predictor and prints how fast that went, as one line of JSON.
 
-"eyrie bench --against ultralytics" carries this text and runs it with "python -c". The argument is JSON: "model",
+"eyrie bench --against ultralytics" carries this file and runs it with "python -c". The argument is JSON: "model",
 "source", "size" (the longer side of the input), "confidence", "iou", "seconds" and "warmup" (frames that are not
 counted). Without "source" only versions are printed.
 """
