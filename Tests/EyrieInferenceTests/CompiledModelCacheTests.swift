@@ -22,6 +22,8 @@ struct CompiledModelCacheTests {
   private func compile(at directory: String? = nil) async throws {
     var options = CompileOptions.exact
     options.cacheDirectory = directory ?? cache
+    // Whether threads are tied to cores is another entry, and other tests are at it.
+    options.performance = .latency
     let session = try await OpenVINOBackend.open(model, expecting: .classify, options: options)
     let request = try await session.acquire()
     request.withInput { bytes in

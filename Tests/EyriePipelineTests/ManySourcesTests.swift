@@ -83,7 +83,7 @@ struct ManySourcesTests {
     #expect(throws: EyrieFailure.self) { try RunPlan(RunOptions(inputs: [], model: "m")) }
   }
 
-  @Test("has no request to spare for what comes at its own pace, and all cores for one such source")
+  @Test("gives all cores and no request to spare to what comes alone at its own pace")
   func requests() throws {
     func compile(_ sources: String) throws -> CompileOptions {
       let text = """
@@ -97,7 +97,7 @@ struct ManySourcesTests {
     for (sources, spare, performance) in [
       ("a: {input: f}, b: {input: g}", 1, CompileOptions.Performance.throughput),
       ("a: \(camera)", 0, .latency), ("a: {input: f, pacing: realtime}", 0, .latency),
-      ("a: \(camera), b: {input: f}", 0, .throughput),
+      ("a: \(camera), b: {input: f}", 1, .throughput), ("a: \(camera), b: \(camera)", 1, .throughput),
     ] {
       let options = try compile(sources)
       #expect(options.spareRequests == spare && options.performance == performance, "\(sources)")

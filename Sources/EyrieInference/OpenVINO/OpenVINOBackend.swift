@@ -115,19 +115,20 @@ public enum OpenVINOBackend {
   }
 
   /// By way of the cache, where there is to be one.
-  private static func compile(
+  static func compile(
     _ prepared: OpenVINOModel, of model: ModelDescription, _ options: CompileOptions,
-    precision: ExecutionPrecision, with core: OpenVINOCore
+    precision: ExecutionPrecision, with core: OpenVINOCore, pinning: CorePinning = .shared
   ) throws(ModelError) -> OpenVINOCompiledModel {
-    let properties = properties(options, precision: precision)
+    let right = pinning.take(for: options.performance)
+    let properties = properties(options, precision: precision, pins: right != nil)
     guard let directory = options.cacheDirectory else {
-      return try core.compile(prepared, device: device, properties: properties)
+      return try core.compile(prepared, device: device, properties: properties, pinning: right)
     }
     let key = CompiledModelCache.key(of: model, options: options, properties: properties, device: device)
     return try CompiledModelCache(directory: directory).compile(key: key) { place throws(ModelError) in
       try core.compile(
         prepared, device: device,
-        properties: properties + (place.map { [(key: "CACHE_DIR", value: $0)] } ?? []))
+        properties: properties + (place.map { [(key: "CACHE_DIR", value: $0)] } ?? []), pinning: right)
     }
   }
 
@@ -188,12 +189,14 @@ public enum OpenVINOBackend {
   }
 
   private static func properties(
-    _ options: CompileOptions, precision: ExecutionPrecision
+    _ options: CompileOptions, precision: ExecutionPrecision, pins: Bool
   ) -> [(key: String, value: String)] {
     var result = [
       (key: "INFERENCE_PRECISION_HINT", value: precision.rawValue),
       (key: "PERFORMANCE_HINT", value: options.performance.rawValue.uppercased()),
     ]
+    // Else it is for OpenVINO to say: it does so where the system can.
+    if !pins { result.append(("ENABLE_CPU_PINNING", "NO")) }
     if let count = options.requestCount { result.append(("PERFORMANCE_HINT_NUM_REQUESTS", "\(count)")) }
     if let count = options.threadCount { result.append(("INFERENCE_NUM_THREADS", "\(count)")) }
     if let count = options.streamCount { result.append(("NUM_STREAMS", "\(count)")) }

@@ -4,10 +4,13 @@ import COpenVINO
 final class OpenVINOCompiledModel: Sendable {
   private let handle: Handle
   let path: String
+  /// Held for as long as its threads are there.
+  private let pinning: CorePinning.Right?
 
-  init(handle: Handle, path: String) {
+  init(handle: Handle, path: String, pinning: CorePinning.Right? = nil) {
     self.handle = handle
     self.path = path
+    self.pinning = pinning
   }
 
   /// A property as text; `nil` when there is none of this name.

@@ -41,7 +41,8 @@ final class OpenVINOCore: Sendable {
   /// Compiles a model for a device.
   /// - Parameter properties: OpenVINO's own property keys and values.
   func compile(
-    _ model: OpenVINOModel, device: String, properties: [(key: String, value: String)]
+    _ model: OpenVINOModel, device: String, properties: [(key: String, value: String)],
+    pinning: CorePinning.Right? = nil
   ) throws(ModelError) -> OpenVINOCompiledModel {
     let strings = properties.map { (key: CString($0.key), value: CString($0.value)) }
     let list = strings.map { ov_property_t(key: $0.key.pointer, value: $0.value.pointer) }
@@ -52,7 +53,8 @@ final class OpenVINOCore: Sendable {
       }
     }
     return OpenVINOCompiledModel(
-      handle: try Handle(compiled, model.path, free: ov_compiled_model_free), path: model.path)
+      handle: try Handle(compiled, model.path, free: ov_compiled_model_free), path: model.path,
+      pinning: pinning)
   }
 
   /// A property of a device as text; `nil` when the device does not have it.
