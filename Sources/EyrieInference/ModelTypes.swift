@@ -37,6 +37,11 @@ public enum ChannelOrder: String, Sendable, Codable, CaseIterable {
 public enum InputLayout: String, Sendable, Codable, CaseIterable {
   case nchw
   case nhwc
+
+  /// The shape of one picture in it.
+  func shape(width: Int, height: Int) -> [Int] {
+    self == .nchw ? [1, 3, height, width] : [1, height, width, 3]
+  }
 }
 
 /// How a picture is brought to the size of a model's input.

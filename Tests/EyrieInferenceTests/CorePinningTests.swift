@@ -28,8 +28,7 @@ struct CorePinningTests {
     let pinning = CorePinning()
     func compile(_ performance: CompileOptions.Performance) throws(ModelError) -> OpenVINOCompiledModel {
       let input = model.input
-      let shape =
-        input.layout == .nchw ? [1, 3, input.height, input.width] : [1, input.height, input.width, 3]
+      let shape = input.layout.shape(width: input.width, height: input.height)
       let prepared = try PreparedModel.read(path, input: shape, with: core)
       var options = CompileOptions()
       options.performance = performance

@@ -14,7 +14,7 @@ final class CorePinning: Sendable {
   /// Of this process.
   static let shared = CorePinning()
 
-  private let isTaken = Mutex(false)
+  private let isTaken = Atomic(false)
 
   /// The right to pin, until it is released.
   final class Right: Sendable {
@@ -22,16 +22,12 @@ final class CorePinning: Sendable {
 
     fileprivate init(_ pinning: CorePinning) { self.pinning = pinning }
 
-    deinit { pinning.isTaken.withLock { $0 = false } }
+    deinit { pinning.isTaken.store(false, ordering: .releasing) }
   }
 
   /// - Returns: nil if another model has it, or the hint asks for none.
   func take(for performance: CompileOptions.Performance) -> Right? {
-    guard performance == .throughput else { return nil }
-    let isFree = isTaken.withLock { isTaken in
-      defer { isTaken = true }
-      return !isTaken
-    }
-    return isFree ? Right(self) : nil
+    guard performance == .throughput, !isTaken.exchange(true, ordering: .acquiring) else { return nil }
+    return Right(self)
   }
 }

@@ -74,8 +74,7 @@ public enum OpenVINOBackend {
     var model = description
     try resize(&model.input, options, path: description.path)
     let size = (height: model.input.height, width: model.input.width)
-    let shape =
-      model.input.layout == .nchw ? [1, 3, size.height, size.width] : [1, size.height, size.width, 3]
+    let shape = model.input.layout.shape(width: size.width, height: size.height)
     var prepared = try PreparedModel.read(description.path, input: shape, with: core)
     guard prepared.outputs.indices.contains(model.output.index) else {
       throw ModelError(.unsupportedModel, description.path, "has changed since it was loaded")

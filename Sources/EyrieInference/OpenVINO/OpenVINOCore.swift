@@ -39,7 +39,9 @@ final class OpenVINOCore: Sendable {
   }
 
   /// Compiles a model for a device.
-  /// - Parameter properties: OpenVINO's own property keys and values.
+  /// - Parameters:
+  ///   - properties: OpenVINO's own property keys and values.
+  ///   - pinning: what the compiled model holds for as long as it lives, if the properties let it pin its threads.
   func compile(
     _ model: OpenVINOModel, device: String, properties: [(key: String, value: String)],
     pinning: CorePinning.Right? = nil

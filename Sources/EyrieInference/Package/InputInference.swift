@@ -59,7 +59,7 @@ extension DescriptionBuilder {
     }
     return PictureFrame(
       layout: layout, width: width, height: height,
-      shape: layout == .nchw ? [1, 3, height, width] : [1, height, width, 3],
+      shape: layout.shape(width: width, height: height),
       dynamicSpatial: isDynamic, dynamicBatch: port.shape[0] < 0, batch: max(1, port.shape[0]))
   }
 

@@ -79,6 +79,7 @@ struct ChildProcess: Sendable {
     let deadline = ContinuousClock.now + limit
     var samples: [ResidentMemory] = []
     var isKilled = false
+    var isLoaded = false
     while !ended.isRequested {
       if !isKilled, stop.isRequested || ContinuousClock.now > deadline {
         isKilled = true
@@ -87,7 +88,8 @@ struct ChildProcess: Sendable {
         // It may have been started with SIGTERM ignored, and has nothing to save.
         kill(identifier, SIGKILL)
       }
-      if Self.isLoaded(identifier), let memory = ResidentMemory.of(process: identifier) {
+      isLoaded = isLoaded || Self.isLoaded(identifier)
+      if isLoaded, let memory = ResidentMemory.of(process: identifier) {
         samples.append(memory)
       }
       await ended.wait(until: .now + .milliseconds(100))

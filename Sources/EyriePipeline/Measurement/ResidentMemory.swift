@@ -15,6 +15,21 @@ struct ResidentMemory: Sendable, Codable, Equatable {
   /// Of this process now; zeros where there is no `/proc`.
   static func current() -> ResidentMemory { of("self") ?? ResidentMemory() }
 
+  /// The most that this process held, also where there is no `/proc`: then by `ru_maxrss`.
+  static func peakMb() -> Double {
+    let peak = current().peakMb
+    guard peak == 0 else { return peak }
+    var usage = rusage()
+    #if os(Linux)
+      _ = getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+      let unit = 1_024.0  // kilobytes
+    #else
+      _ = getrusage(RUSAGE_SELF, &usage)
+      let unit = 1.0  // bytes
+    #endif
+    return Double(usage.ru_maxrss) * unit / 1_048_576
+  }
+
   /// Of another process now; nil when it has ended.
   static func of(process identifier: Int32) -> ResidentMemory? { of("\(identifier)") }
 

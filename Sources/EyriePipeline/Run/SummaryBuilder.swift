@@ -43,7 +43,7 @@ struct SummaryBuilder {
     summary.realtimeRatio = sources.compactMap(\.realtimeRatio).min()
     summary.latencyMs = RunSummary.Latency(measured.latency)
     summary.stages = stages()
-    summary.rssPeakMb = ResourceUsage.current().peakResidentMiB
+    summary.rssPeakMb = ResidentMemory.peakMb()
     summary.leftBehind = outcome.leftBehind
     summary.warnings = warnings + outcome.incidents
     return summary
